@@ -1,0 +1,1 @@
+//! Native RNS-CKKS for henna.

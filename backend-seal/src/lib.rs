@@ -1,0 +1,1 @@
+//! Microsoft SEAL's CKKS for henna, through sealy.

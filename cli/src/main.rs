@@ -1,0 +1,2 @@
+//! henna: compare homomorphic-encryption schemes on real networks, side by side.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What a homomorphic-encryption scheme can do: henna's contract between networks and schemes.

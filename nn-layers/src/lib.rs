@@ -1,0 +1,1 @@
+//! henna's layer library: from a network to encrypted steps, on any scheme.

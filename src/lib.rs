@@ -1,0 +1,1 @@
+//! Neural networks on encrypted data, under interchangeable homomorphic-encryption schemes.

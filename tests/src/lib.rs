@@ -1,0 +1,1 @@
+//! henna's tests across backends, and the benchmarks that compare them.
