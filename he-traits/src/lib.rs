@@ -1,3 +1,36 @@
 //! What a homomorphic-encryption scheme can do: henna's contract between networks and schemes.
+//!
+//! Two roles. The **data owner** holds the secret: encrypts and decrypts (module `client`, behind the feature of that name).
+//! The **server** holds evaluation keys only and computes ([`Evaluator`]).
 
+mod capability;
+#[cfg(feature = "client")]
+pub mod client;
+mod defaults;
+mod error;
+mod key_needs;
+mod level;
+mod linear_map;
+pub mod polynomial;
+mod profile;
+mod requirements;
+mod schedule;
+mod server;
+mod values;
 pub mod vector_math;
+pub mod wire;
+
+pub use capability::{Absent, Complex, Exact, Function, Parts, Refresh};
+#[cfg(feature = "client")]
+pub use client::{ClientScheme, Decryptor, Encryptor, Keys, NoEncryptor};
+pub use error::{Error, Result};
+pub use key_needs::KeyNeeds;
+pub use level::{Level, Step};
+pub use linear_map::{Generator, Geometry, LinearMap, SparseMatrix};
+pub use num_complex::Complex64;
+pub use polynomial::{Basis, Polynomial};
+pub use profile::{Assumption, Cost, Costs, LinearStyle, Profile, RefreshProfile, Security, Sharing, Sizes};
+pub use requirements::Requirements;
+pub use schedule::{BabyGiant, Schedule};
+pub use server::{Evaluator, Keep, Scheme};
+pub use values::Diagonal;

@@ -1,0 +1,104 @@
+//! What the provided methods of [`Evaluator`] do when a backend does not override them.
+
+use crate::{Diagonal, Error, Evaluator, Level, Result};
+
+/// Products with 1 until the level is reached.
+pub(crate) fn drop_to<E: Evaluator>(e: &E, a: &E::Ciphertext, to: Level) -> Result<E::Ciphertext> {
+    let from = e.level(a);
+    if from < to && !from.is_unbounded() {
+        return Err(Error::LevelRaise { op: "drop_to", from, to });
+    }
+    let mut dropped = a.clone();
+    while e.level(&dropped) > to && !from.is_unbounded() {
+        let one = e.encode_factor(&Diagonal::Constant(1.0), e.level(&dropped))?;
+        dropped = e.mul_plain(&dropped, &one)?;
+    }
+    Ok(dropped)
+}
+
+/// Each term by itself, then their sum.
+pub(crate) fn combine<E: Evaluator>(
+    e: &E,
+    terms: &[(f64, &E::Ciphertext)],
+    constant: f64,
+    to: Level,
+) -> Result<E::Ciphertext> {
+    let mut sum: Option<E::Ciphertext> = None;
+    for (coefficient, x) in terms {
+        let term = scaled(e, *coefficient, x, to)?;
+        sum = Some(match sum {
+            None => term,
+            Some(sum) => e.add(&sum, &term)?,
+        });
+    }
+    let sum = sum.ok_or_else(|| Error::shape("combine", "at least one term", "none"))?;
+    if constant == 0.0 { Ok(sum) } else { e.add_scalar(&sum, constant) }
+}
+
+fn scaled<E: Evaluator>(e: &E, coefficient: f64, x: &E::Ciphertext, to: Level) -> Result<E::Ciphertext> {
+    let from = e.level(x);
+    if from < to && !from.is_unbounded() {
+        return Err(Error::LevelRaise { op: "combine", from, to });
+    }
+    if coefficient == 1.0 {
+        return e.drop_to(x, to);
+    }
+    if from == to && !from.is_unbounded() {
+        return integer_multiple(e, coefficient, x);
+    }
+    let above = to.get().map_or(Level::UNBOUNDED, |level| Level::new(level + 1));
+    let x = e.drop_to(x, above)?;
+    e.mul_plain(&x, &e.encode_factor(&Diagonal::Constant(coefficient), above)?)
+}
+
+/// `coefficient * x` by doublings, for a coefficient that is an integer.
+fn integer_multiple<E: Evaluator>(e: &E, coefficient: f64, x: &E::Ciphertext) -> Result<E::Ciphertext> {
+    if coefficient.fract() != 0.0 || coefficient.abs() > f64::from(1 << 20) {
+        return Err(Error::LevelExhausted {
+            op: "combine with a fraction at the target level",
+            level: e.level(x),
+            needs: 1,
+        });
+    }
+    let mut bits = coefficient.abs() as u32;
+    let mut power = x.clone();
+    let mut sum: Option<E::Ciphertext> = None;
+    while bits != 0 {
+        if bits & 1 == 1 {
+            sum = Some(match sum {
+                None => power.clone(),
+                Some(sum) => e.add(&sum, &power)?,
+            });
+        }
+        bits >>= 1;
+        if bits != 0 {
+            power = e.add(&power, &power)?;
+        }
+    }
+    match sum {
+        None => e.sub(x, x),
+        Some(sum) if coefficient < 0.0 => e.neg(&sum),
+        Some(sum) => Ok(sum),
+    }
+}
+
+/// Product by product.
+pub(crate) fn mul_sum<E: Evaluator>(
+    e: &E,
+    pairs: &[(&E::Ciphertext, &E::Ciphertext)],
+) -> Result<E::Ciphertext> {
+    let mut products = pairs.iter().map(|(a, b)| e.mul(a, b));
+    let first = products.next().ok_or_else(|| Error::shape("mul_sum", "at least one pair", "none"))??;
+    products.try_fold(first, |sum, product| e.add(&sum, &product?))
+}
+
+/// Product by product.
+pub(crate) fn mul_plain_sum<E: Evaluator>(
+    e: &E,
+    pairs: &[(&E::Ciphertext, &E::Factor)],
+) -> Result<E::Ciphertext> {
+    let mut products = pairs.iter().map(|(a, b)| e.mul_plain(a, b));
+    let first =
+        products.next().ok_or_else(|| Error::shape("mul_plain_sum", "at least one pair", "none"))??;
+    products.try_fold(first, |sum, product| e.add(&sum, &product?))
+}

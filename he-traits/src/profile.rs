@@ -1,0 +1,190 @@
+//! What a scheme at given parameters is: sizes, precision, costs and, above all, what it protects. Needs no key.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Level;
+
+/// The keyless description of a scheme at fixed parameters. Planners read it; reports print it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Name of the backend, as on the command line (`seal`).
+    pub backend: String,
+    /// The parameters in words, for reports ("N = 16384, log2 QP = 424, scale 2^40").
+    pub parameters: String,
+    /// Numbers in one ciphertext. Any number; rotation steps are taken modulo it.
+    pub slots: usize,
+    /// Level of a fresh ciphertext.
+    pub top: Level,
+    /// Bits of absolute precision to expect of values near 1 after a product at any level.
+    pub precision_bits: f64,
+    /// What the scheme protects, and on what assumption.
+    pub security: Security,
+    /// What the operations cost.
+    pub costs: Costs,
+    /// How the scheme likes its linear maps.
+    pub linear: LinearStyle,
+    /// How many values (images) an executor should hand over at once: 1 for schemes that gain nothing from more.
+    pub values_at_once: usize,
+    /// Whether nonlinear functions are computed exactly (the capability `exact`).
+    pub exact: bool,
+    /// Whether slots are complex (the capability `complex`).
+    pub complex: bool,
+    /// What a refresh does, where there is one (the capability `refresh`).
+    pub refresh: Option<RefreshProfile>,
+    /// Sizes in memory and on the wire.
+    pub sizes: Sizes,
+}
+
+impl Profile {
+    /// Bytes of a prepared plaintext factor at `level`: with them the compiler shares a memory budget out.
+    pub fn factor_bytes(&self, level: Level) -> u64 {
+        self.sizes.factor.at(level) as u64
+    }
+}
+
+/// How a scheme computes a matrix times an encrypted vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LinearStyle {
+    /// By rotations and plaintext diagonals (baby steps, giant steps): cost goes with the number of diagonals.
+    Diagonals,
+    /// As a sparse-matrix product: cost goes with the number of non-zero entries, rotations are free.
+    Matrix,
+}
+
+/// What a refresh (bootstrapping or a client's round trip) takes and gives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefreshProfile {
+    /// Lowest level of the input.
+    pub lowest_input: Level,
+    /// Highest level of the output.
+    pub highest_output: Level,
+    /// Largest absolute value that the input may hold.
+    pub bound: f64,
+    /// Seconds for one ciphertext.
+    pub seconds: f64,
+}
+
+/// What a scheme protects. Every report prints it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Security {
+    /// What the protection rests on.
+    pub assumption: Assumption,
+    /// One sentence for the head of a report ("none: ciphertext-only, milliseconds").
+    pub statement: String,
+    /// What the server that computes learns.
+    pub server_learns: Vec<String>,
+    /// What the key's owner learns beyond the result.
+    pub owner_learns: Vec<String>,
+    /// Names of the attacks that `henna attack` can run against this scheme.
+    pub attacks: Vec<String>,
+    /// Whether decryptions may be shown to others, with the reason (IND-CPA-D, Li and Micciancio 2021).
+    pub sharing_decryptions: Sharing,
+}
+
+/// The hardness assumption of a scheme.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Assumption {
+    /// None that holds: the data is not protected.
+    None,
+    /// Ring learning with errors.
+    Rlwe {
+        /// Bits of security against classical attackers.
+        bits: u32,
+        /// Table or estimator the bits come from.
+        source: String,
+        /// log2 of the largest modulus allowed less that of the one used, special modulus included: the margin.
+        margin_bits: f64,
+    },
+    /// Parameters outside the tables, made by a call with `insecure` in its name; for tests.
+    InsecureForTests {
+        /// Why they are outside.
+        reason: String,
+    },
+}
+
+impl Assumption {
+    /// Bits of security to print, 0 when nothing is protected.
+    pub fn bits(&self) -> u32 {
+        match self {
+            Self::Rlwe { bits, .. } => *bits,
+            Self::None | Self::InsecureForTests { .. } => 0,
+        }
+    }
+}
+
+/// Whether the owner of the key may show decryptions to others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Sharing {
+    /// They reveal nothing but the result.
+    Safe,
+    /// They reveal more than the result; the reason says what.
+    Unsafe(String),
+}
+
+/// A quantity that grows with the level: `base + per_limb (l + 1) + per_limb_squared (l + 1)^2`; `base` alone at
+/// [`Level::UNBOUNDED`]. The linear term is what a pass over the limbs costs, the square what key switching does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Part that does not depend on the level.
+    pub base: f64,
+    /// Part for each limb.
+    pub per_limb: f64,
+    /// Part for each pair of limbs.
+    pub per_limb_squared: f64,
+}
+
+impl Cost {
+    /// A cost that is the same at each level.
+    pub const fn flat(base: f64) -> Self {
+        Self { base, per_limb: 0.0, per_limb_squared: 0.0 }
+    }
+
+    /// The cost at `level`.
+    pub fn at(&self, level: Level) -> f64 {
+        match level.get() {
+            None => self.base,
+            Some(l) => {
+                let limbs = f64::from(l) + 1.0;
+                self.base + limbs * (self.per_limb + limbs * self.per_limb_squared)
+            }
+        }
+    }
+}
+
+/// Seconds on one thread for each operation at the level of its operands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Costs {
+    /// Encoding a full vector of slots.
+    pub encode: Cost,
+    /// Encrypting one ciphertext, encoding included.
+    pub encrypt: Cost,
+    /// Decrypting one ciphertext, decoding included.
+    pub decrypt: Cost,
+    /// Adding two ciphertexts, or a plaintext to one.
+    pub add: Cost,
+    /// Product of a ciphertext and an encoded factor, before the rescale.
+    pub mul_plain: Cost,
+    /// Product of two ciphertexts with relinearisation, before the rescale.
+    pub mul: Cost,
+    /// Dividing by the level's prime.
+    pub rescale: Cost,
+    /// One rotation.
+    pub rotate: Cost,
+    /// Each further rotation of the same ciphertext.
+    pub rotate_hoisted: Cost,
+    /// One non-zero entry of a matrix in a linear map, for schemes of [`LinearStyle::Matrix`].
+    pub entry: Cost,
+    /// One slot through an exact nonlinear function.
+    pub exact_slot: Cost,
+}
+
+/// Bytes of the objects at a level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sizes {
+    /// One ciphertext.
+    pub ciphertext: Cost,
+    /// One encoded plaintext factor.
+    pub factor: Cost,
+    /// One rotation or relinearisation key made for this level.
+    pub key: Cost,
+}
