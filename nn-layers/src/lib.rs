@@ -1,1 +1,34 @@
 //! henna's layer library: from a network to encrypted steps, on any scheme.
+//!
+//! A [`Network`] is a graph of layers with PyTorch's names and semantics; [`Weights`] are its named tensors. The module
+//! [`clear`] runs a network on numbers in `f64`: that run is the specification that every encrypted run is held against.
+//!
+//! ```
+//! use nn_layers::{clear, Activation, Linear, Network, Tensor, Weights};
+//!
+//! let mut n = Network::builder("tiny", &[2]);
+//! n.layer("fc1", Linear::new(2, 1));
+//! n.layer("act1", Activation::Square);
+//! let network = n.build()?;
+//!
+//! let mut weights = Weights::new();
+//! weights.insert("fc1.weight", Tensor::new(&[1, 2], vec![1.0, 2.0])?);
+//! weights.insert("fc1.bias", Tensor::new(&[1], vec![0.5])?);
+//!
+//! let images = Tensor::new(&[1, 2], vec![3.0, -1.0])?;
+//! assert_eq!(clear::run(&network, &weights, &images)?.data(), [2.25]);
+//! # Ok::<(), nn_layers::Error>(())
+//! ```
+
+pub mod clear;
+pub mod error;
+pub mod graph;
+pub mod layers;
+pub mod tensor;
+pub mod weights;
+
+pub use error::{Error, Result};
+pub use graph::{Network, NetworkBuilder, Node, NodeId};
+pub use layers::{Activation, Add, AvgPool2d, Chebyshev, Conv2d, Flatten, Input, Layer, Linear};
+pub use tensor::Tensor;
+pub use weights::Weights;

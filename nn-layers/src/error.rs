@@ -1,0 +1,150 @@
+//! What can go wrong in this crate, with the numbers that say why.
+
+/// `Ok` or this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong between a network's definition and its result.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A node cannot take the shapes that its inputs have.
+    #[error("{node} ({layer}): expected {expected}, got {got:?}")]
+    NodeShape {
+        /// Name of the node.
+        node: String,
+        /// Kind of its layer, as in `Conv2d`.
+        layer: &'static str,
+        /// What the layer takes, in words.
+        expected: String,
+        /// Shapes of the inputs, without the batch, in order.
+        got: Vec<Vec<usize>>,
+    },
+    /// A layer's own figures contradict each other.
+    #[error("{node} ({layer}): {reason}")]
+    BadLayer {
+        /// Name of the node.
+        node: String,
+        /// Kind of its layer.
+        layer: &'static str,
+        /// What is wrong, with the figures.
+        reason: String,
+    },
+    /// A node's name is empty or taken.
+    #[error("network {network}: node name {name:?} is {reason}")]
+    BadName {
+        /// Name of the network.
+        network: String,
+        /// The name that was refused.
+        name: String,
+        /// Why: empty, or used by an earlier node.
+        reason: &'static str,
+    },
+    /// A node, an input or an output refers to a node that is not there.
+    #[error("network {network}: {wanted} refers to a node that is not in the network ({nodes} nodes so far)")]
+    UnknownNode {
+        /// Name of the network.
+        network: String,
+        /// Who refers to it, or the name that was looked for.
+        wanted: String,
+        /// Number of nodes there are.
+        nodes: usize,
+    },
+    /// A tensor was made from data that does not fill its shape.
+    #[error("a tensor of shape {shape:?} holds {expected} values, got {got}")]
+    TensorData {
+        /// Shape that was asked for.
+        shape: Vec<usize>,
+        /// Number of values of that shape.
+        expected: usize,
+        /// Number of values given.
+        got: usize,
+    },
+    /// A batch of inputs has the wrong shape.
+    #[error("network {network}: expected inputs of shape [batch, {expected:?}], got {got:?}")]
+    InputShape {
+        /// Name of the network.
+        network: String,
+        /// Shape of one input, without the batch.
+        expected: Vec<usize>,
+        /// Shape of the tensor that came.
+        got: Vec<usize>,
+    },
+    /// Targets of training do not fit the network's outputs or the inputs.
+    #[error("targets: expected {expected}, got {got:?}")]
+    TargetShape {
+        /// What fits, in words.
+        expected: String,
+        /// Shape of the tensor that came.
+        got: Vec<usize>,
+    },
+    /// A tensor holds NaN or an infinity.
+    #[error("{tensor}: value {index} is {value}, expected finite numbers")]
+    NotFinite {
+        /// Name of the tensor.
+        tensor: String,
+        /// Index of the first such value, in memory order.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
+    /// The network has a parameter for which there is no tensor.
+    #[error("weights of {network}: {tensor} of shape {expected:?} is missing")]
+    MissingTensor {
+        /// Name of the network.
+        network: String,
+        /// Name of the tensor, as in `conv1.weight`.
+        tensor: String,
+        /// Shape that the network expects.
+        expected: Vec<usize>,
+    },
+    /// There is a tensor that the network does not know.
+    #[error("weights of {network}: {tensor} of shape {got:?} is no parameter of this network")]
+    UnexpectedTensor {
+        /// Name of the network.
+        network: String,
+        /// Name of the tensor.
+        tensor: String,
+        /// Its shape.
+        got: Vec<usize>,
+    },
+    /// A parameter's tensor has the wrong shape.
+    #[error("weights of {network}: {tensor} has shape {got:?}, expected {expected:?}")]
+    TensorShape {
+        /// Name of the network.
+        network: String,
+        /// Name of the tensor.
+        tensor: String,
+        /// Shape that the network expects.
+        expected: Vec<usize>,
+        /// Shape that came.
+        got: Vec<usize>,
+    },
+    /// A layer cannot be trained.
+    #[error("{node} ({layer}): {reason}")]
+    NotTrainable {
+        /// Name of the node.
+        node: String,
+        /// Kind of its layer.
+        layer: &'static str,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// A figure of a training configuration is out of range.
+    #[error("training: {what} is {got}, expected {expected}")]
+    BadConfig {
+        /// Name of the figure.
+        what: &'static str,
+        /// Its value.
+        got: f64,
+        /// The values that work, in words.
+        expected: &'static str,
+    },
+    /// Training left the range of numbers.
+    #[error("training diverged in epoch {epoch}: the loss is {loss}; lower the learning rate")]
+    Diverged {
+        /// Epoch, from 1.
+        epoch: usize,
+        /// Mean loss of that epoch.
+        loss: f64,
+    },
+}

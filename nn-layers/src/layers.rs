@@ -1,0 +1,118 @@
+//! The layers: one file each, with its figures, its shape rule, its parameters and its clear computation.
+//!
+//! A new layer is a file that implements [`Operation`] and one line in the list of [`Layer`] below.
+
+mod activation;
+mod add;
+mod avg_pool2d;
+mod conv2d;
+mod flatten;
+mod input;
+mod linear;
+pub(crate) mod window;
+
+pub use activation::{Activation, Chebyshev};
+pub use add::Add;
+pub use avg_pool2d::AvgPool2d;
+pub use conv2d::Conv2d;
+pub use flatten::Flatten;
+pub use input::Input;
+pub use linear::Linear;
+
+use crate::clear::Job;
+
+/// A parameter of a layer: its name within the node and its shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// Name within the node, as in `weight`.
+    pub name: &'static str,
+    /// Shape, as PyTorch has it.
+    pub shape: Vec<usize>,
+}
+
+/// Why a layer makes no output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The inputs do not fit; in words, what would.
+    Inputs(String),
+    /// The layer's own figures are wrong; in words, how.
+    Figures(String),
+}
+
+/// What every layer says of itself. Shapes are those of one image, without the batch.
+pub trait Operation {
+    /// Kind of the layer, PyTorch's name where there is one.
+    fn kind(&self) -> &'static str;
+
+    /// Shape of the output.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that says what the layer takes.
+    fn output_shape(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, Refusal>;
+
+    /// Parameters in a fixed order; none by default.
+    fn parameters(&self) -> Vec<Parameter> {
+        Vec::new()
+    }
+
+    /// Whether [`Operation::clear`] works in place: it then finds its first input in the output. No by default.
+    fn in_place(&self) -> bool {
+        false
+    }
+
+    /// Computes the output of `job.images` images into `out`, in the clear: the layer's specification. Shapes and
+    /// weights were checked before.
+    fn clear(&self, job: &mut Job<'_>, out: &mut [f64]);
+}
+
+macro_rules! layers {
+    ($($(#[doc = $doc:literal])* $layer:ident),* $(,)?) => {
+        /// One of the layers that a network is made of.
+        #[derive(Debug, Clone, PartialEq)]
+        #[non_exhaustive]
+        pub enum Layer {
+            $($(#[doc = $doc])* $layer($layer),)*
+        }
+
+        $(impl From<$layer> for Layer {
+            fn from(layer: $layer) -> Layer {
+                Layer::$layer(layer)
+            }
+        })*
+
+        impl std::ops::Deref for Layer {
+            type Target = dyn Operation;
+
+            fn deref(&self) -> &(dyn Operation + 'static) {
+                match self {
+                    $(Layer::$layer(layer) => layer,)*
+                }
+            }
+        }
+    };
+}
+
+layers! {
+    /// The network's input.
+    Input,
+    /// Two-dimensional convolution.
+    Conv2d,
+    /// Fully connected layer.
+    Linear,
+    /// Two-dimensional mean pooling.
+    AvgPool2d,
+    /// All dimensions of an image as one.
+    Flatten,
+    /// A function of every value by itself.
+    Activation,
+    /// Sum of two values, as in a residual connection.
+    Add,
+}
+
+/// The only input's shape, or the refusal that names what is wanted.
+pub(crate) fn one_input<'a>(inputs: &[&'a [usize]], wanted: &str) -> Result<&'a [usize], Refusal> {
+    match inputs {
+        [shape] => Ok(shape),
+        _ => Err(Refusal::Inputs(format!("one input, {wanted}"))),
+    }
+}

@@ -1,0 +1,89 @@
+//! Functions of every value by itself.
+
+use he_traits::vector_math;
+
+use super::{Operation, Refusal, one_input};
+use crate::clear::Job;
+
+/// A function of every value by itself.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Activation {
+    /// `1 / (1 + e^-x)`.
+    Sigmoid,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// `max(x, 0)`.
+    Relu,
+    /// `x²`.
+    Square,
+    /// A polynomial, as fitted in the place of another function.
+    Polynomial(Chebyshev),
+}
+
+/// A polynomial in the Chebyshev basis over an interval.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chebyshev {
+    /// Interval that the affine map takes onto [-1, 1]; outside of it the polynomial is still defined, but fits nothing.
+    pub interval: [f64; 2],
+    /// Coefficient of `T_k` at index k.
+    pub coefficients: Vec<f64>,
+}
+
+impl Chebyshev {
+    /// Value at `x`, by Clenshaw's recurrence.
+    pub fn value(&self, x: f64) -> f64 {
+        let [low, high] = self.interval;
+        let t = (2.0 * x - low - high) / (high - low);
+        let Some((constant, others)) = self.coefficients.split_first() else { return 0.0 };
+        let (mut next, mut after) = (0.0, 0.0);
+        for coefficient in others.iter().rev() {
+            (next, after) = (coefficient + 2.0 * t * next - after, next);
+        }
+        constant + t * next - after
+    }
+
+    fn is_sound(&self) -> bool {
+        let [low, high] = self.interval;
+        low < high && low.is_finite() && high.is_finite() && self.coefficients.iter().all(|c| c.is_finite())
+    }
+}
+
+impl Operation for Activation {
+    fn kind(&self) -> &'static str {
+        match self {
+            Activation::Sigmoid => "Sigmoid",
+            Activation::Tanh => "Tanh",
+            Activation::Relu => "ReLU",
+            Activation::Square => "Square",
+            Activation::Polynomial(_) => "Polynomial",
+        }
+    }
+
+    fn output_shape(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, Refusal> {
+        if let Activation::Polynomial(polynomial) = self
+            && !polynomial.is_sound()
+        {
+            return Err(Refusal::Figures(format!(
+                "a polynomial needs finite coefficients over a finite interval, got {:?} with {} coefficients",
+                polynomial.interval,
+                polynomial.coefficients.len()
+            )));
+        }
+        Ok(one_input(inputs, "of any shape")?.to_vec())
+    }
+
+    fn in_place(&self) -> bool {
+        true
+    }
+
+    fn clear(&self, _job: &mut Job<'_>, out: &mut [f64]) {
+        match self {
+            Activation::Sigmoid => vector_math::sigmoid(out),
+            Activation::Tanh => vector_math::tanh(out),
+            Activation::Relu => out.iter_mut().for_each(|x| *x = x.max(0.0)),
+            Activation::Square => out.iter_mut().for_each(|x| *x *= *x),
+            Activation::Polynomial(polynomial) => out.iter_mut().for_each(|x| *x = polynomial.value(*x)),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! All dimensions of an image as one.
+
+use super::{Operation, Refusal, one_input};
+use crate::clear::Job;
+use crate::tensor::numel;
+
+/// PyTorch's `Flatten`: `[C, H, W]` becomes `[C · H · W]`, the values stay where they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flatten;
+
+impl Operation for Flatten {
+    fn kind(&self) -> &'static str {
+        "Flatten"
+    }
+
+    fn output_shape(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, Refusal> {
+        Ok(vec![numel(one_input(inputs, "of any shape")?)])
+    }
+
+    fn in_place(&self) -> bool {
+        true
+    }
+
+    fn clear(&self, _job: &mut Job<'_>, _out: &mut [f64]) {}
+}
