@@ -5,6 +5,7 @@
 pub(crate) mod panel;
 pub(crate) mod tile;
 mod transpose;
+pub(crate) mod two;
 
 /// Eight numbers on a cache line of their own: the unit in which panels are laid out.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use he_traits::Result;
+
 use super::{Chunk, ColumnSums, Group, SparseProduct, Stencil};
 use crate::kernel::tile::ROWS;
 
@@ -11,7 +13,10 @@ pub(crate) trait Rows {
     fn shape(&self) -> (usize, usize);
 
     /// Clears `entries` and writes the columns and values of a row: columns rising, no column twice.
-    fn row(&self, row: usize, entries: &mut Vec<(u32, f64)>);
+    ///
+    /// # Errors
+    /// When the row holds what cannot be multiplied.
+    fn row(&self, row: usize, entries: &mut Vec<(u32, f64)>) -> Result<()>;
 }
 
 /// Rows of a chunk: 1024 rows of 32 lanes are 256 KiB.
@@ -19,14 +24,19 @@ const CHUNK_ROWS: usize = 1024;
 
 impl SparseProduct {
     /// Analyses a matrix.
-    pub(crate) fn new(matrix: &impl Rows) -> Self {
-        let survey = Survey::of(matrix);
+    ///
+    /// # Errors
+    /// Those of the matrix.
+    pub(crate) fn new(matrix: &impl Rows) -> Result<Self> {
+        let survey = Survey::of(matrix)?;
         let (rows, columns) = matrix.shape();
-        let sums = survey.column_sets();
-        Builder::build(matrix, &survey, sums).unwrap_or_else(|| {
-            // Two different columns shared a signature: leave the columns alone.
-            Builder::build(matrix, &survey, None).unwrap_or_else(|| Self::zero(rows, columns))
-        })
+        if let Some(sums) = survey.column_sets()
+            && let Some(product) = Builder::build(matrix, &survey, Some(sums))?
+        {
+            return Ok(product);
+        }
+        // Without sums no two columns can be joined wrongly.
+        Ok(Builder::build(matrix, &survey, None)?.unwrap_or_else(|| Self::zero(rows, columns)))
     }
 
     fn zero(rows: usize, columns: usize) -> Self {
@@ -65,14 +75,14 @@ struct Survey {
 }
 
 impl Survey {
-    fn of(matrix: &impl Rows) -> Self {
+    fn of(matrix: &impl Rows) -> Result<Self> {
         let (rows, columns) = matrix.shape();
         let mut signatures = vec![Signature::START; columns];
         let mut groups: Vec<Vec<u32>> = Vec::new();
         let mut known: HashMap<Signature, usize> = HashMap::new();
         let mut entries = Vec::new();
         for row in 0..rows {
-            matrix.row(row, &mut entries);
+            matrix.row(row, &mut entries)?;
             let mut pattern = Signature::START;
             for (column, value) in &entries {
                 pattern = pattern.with(u64::from(*column));
@@ -91,7 +101,7 @@ impl Survey {
                 group.push(row as u32);
             }
         }
-        Self { groups, columns: signatures }
+        Ok(Self { groups, columns: signatures })
     }
 
     /// The sets of equal columns, when adding them up first spares at least a quarter of the columns.
@@ -138,7 +148,7 @@ struct Builder {
 
 impl Builder {
     /// `None` when `sums` joins columns that are not equal after all.
-    fn build(matrix: &impl Rows, survey: &Survey, sums: Option<ColumnSums>) -> Option<SparseProduct> {
+    fn build(matrix: &impl Rows, survey: &Survey, sums: Option<ColumnSums>) -> Result<Option<SparseProduct>> {
         let (rows, columns) = matrix.shape();
         let set_of_column = sums.as_ref().map(|sums| {
             let mut set_of_column = vec![u32::MAX; columns];
@@ -159,24 +169,28 @@ impl Builder {
             Self { product, set_of_column, known: HashMap::new(), pending: Vec::new(), pending_groups: 0 };
         for group in &survey.groups {
             for part in group.chunks(CHUNK_ROWS) {
-                builder.add_group(matrix, part)?;
+                if builder.add_group(matrix, part)?.is_none() {
+                    return Ok(None);
+                }
             }
         }
         builder.finish_chunk();
         builder.product.chunks.push(builder.rows_without_entries(rows));
-        Some(builder.product)
+        Ok(Some(builder.product))
     }
 
     /// Adds the rows of one group; rows that only share the signature of their columns are split off.
-    fn add_group(&mut self, matrix: &impl Rows, rows: &[u32]) -> Option<()> {
+    fn add_group(&mut self, matrix: &impl Rows, rows: &[u32]) -> Result<Option<()>> {
         let mut columns: Vec<u32> = Vec::new();
         let mut kept: Vec<u32> = Vec::new();
         let mut strangers: Vec<u32> = Vec::new();
         let mut values: Vec<f64> = Vec::new();
         let mut entries = Vec::new();
         for row in rows {
-            matrix.row(*row as usize, &mut entries);
-            self.join_columns(&mut entries)?;
+            matrix.row(*row as usize, &mut entries)?;
+            if self.join_columns(&mut entries).is_none() {
+                return Ok(None);
+            }
             if kept.is_empty() {
                 columns.extend(entries.iter().map(|(column, _)| *column));
             } else if !entries.iter().map(|(column, _)| column).eq(columns.iter()) {
@@ -188,9 +202,11 @@ impl Builder {
         }
         self.push_group(&columns, &kept, &values);
         for row in strangers {
-            self.add_group(matrix, &[row])?;
+            if self.add_group(matrix, &[row])?.is_none() {
+                return Ok(None);
+            }
         }
-        Some(())
+        Ok(Some(()))
     }
 
     /// Replaces columns by their sets, and checks that every column of a set is there with the same value.

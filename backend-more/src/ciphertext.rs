@@ -1,0 +1,151 @@
+//! Ciphertexts: matrices in planes.
+
+use std::fmt;
+
+use he_traits::wire::{Decode, Encode, Kind, Reader, Writer};
+use he_traits::{Error, Result};
+
+use crate::{NAME, Parameters};
+
+/// Encrypted numbers, each of them an n x n matrix S diag(m, r, ..) S^-1.
+///
+/// The matrices lie in n^2 *planes* (a structure of arrays): plane `n i + j` holds entry (i, j) of every matrix. A vector that
+/// repeats is stored once: a ciphertext of period p holds p matrices and stands for all slots.
+#[derive(Clone, PartialEq)]
+pub struct Ciphertext {
+    /// Tells the parameters that it belongs to.
+    fingerprint: u64,
+    dimension: usize,
+    period: usize,
+    entries: Vec<f64>,
+}
+
+impl fmt::Debug for Ciphertext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ciphertext({n} x {n}, period {p})", n = self.dimension, p = self.period)
+    }
+}
+
+impl Ciphertext {
+    /// A ciphertext from its planes, one after the other; `entries` is `dimension^2 · period` long.
+    #[cfg(feature = "client")]
+    pub(crate) fn new(parameters: &Parameters, period: usize, entries: Vec<f64>) -> Self {
+        let dimension = parameters.dimension();
+        debug_assert_eq!(entries.len(), dimension * dimension * period);
+        Self { fingerprint: parameters.fingerprint(), dimension, period, entries }
+    }
+
+    /// A ciphertext under the same key from planes, one after the other.
+    pub(crate) fn with_entries(&self, period: usize, entries: Vec<f64>) -> Self {
+        debug_assert_eq!(entries.len(), self.dimension * self.dimension * period);
+        Self { entries, period, ..*self }
+    }
+
+    /// Zeros in every entry, under the same key.
+    pub(crate) fn zeros(&self, period: usize) -> Self {
+        self.with_entries(period, vec![0.0; self.dimension * self.dimension * period])
+    }
+
+    /// Rows of the matrix that stands for one number.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// Number of matrices before the vector repeats.
+    pub fn period(&self) -> usize {
+        self.period
+    }
+
+    /// The planes: plane `dimension · i + j` holds entry (i, j) of every matrix of the period.
+    pub fn planes(&self) -> impl Iterator<Item = &[f64]> {
+        self.entries.chunks_exact(self.period.max(1))
+    }
+
+    /// The planes, to be written.
+    pub(crate) fn planes_mut(&mut self) -> impl Iterator<Item = &mut [f64]> {
+        self.entries.chunks_exact_mut(self.period.max(1))
+    }
+
+    /// The four planes of 2 x 2 matrices, `None` for other dimensions.
+    pub(crate) fn four_planes(&self) -> Option<[&[f64]; 4]> {
+        let mut planes = self.planes();
+        let four = [planes.next()?, planes.next()?, planes.next()?, planes.next()?];
+        planes.next().is_none().then_some(four)
+    }
+
+    /// The four planes of 2 x 2 matrices, to be written.
+    pub(crate) fn four_planes_mut(&mut self) -> Option<[&mut [f64]; 4]> {
+        let mut planes = self.planes_mut();
+        let four = [planes.next()?, planes.next()?, planes.next()?, planes.next()?];
+        planes.next().is_none().then_some(four)
+    }
+
+    /// All numbers, plane after plane.
+    pub(crate) fn entries(&self) -> &[f64] {
+        &self.entries
+    }
+
+    /// The matrix in one slot, row by row.
+    pub fn matrix(&self, slot: usize) -> Vec<f64> {
+        let slot = slot % self.period.max(1);
+        self.planes().filter_map(|plane| plane.get(slot)).copied().collect()
+    }
+
+    /// The same vector at a longer period, of which this one's is a divisor.
+    pub(crate) fn repeated(&self, period: usize) -> Self {
+        let mut entries = Vec::with_capacity(self.dimension * self.dimension * period);
+        for plane in self.planes() {
+            repeat_into(plane, period, &mut entries);
+        }
+        self.with_entries(period, entries)
+    }
+
+    /// Checks that the ciphertext belongs to parameters with this fingerprint.
+    pub(crate) fn check(&self, op: &'static str, fingerprint: u64) -> Result<()> {
+        if self.fingerprint == fingerprint {
+            return Ok(());
+        }
+        Err(Error::shape(op, "a ciphertext of these parameters", format!("{self:?} of other ones")))
+    }
+}
+
+impl Encode for Ciphertext {
+    fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut writer = Writer::new(kind(self.fingerprint), 8 + 8 * self.entries.len());
+        writer.u64(self.period as u64).f64s(&self.entries);
+        Ok(writer.finish())
+    }
+}
+
+impl Decode<Parameters> for Ciphertext {
+    fn from_bytes(bytes: &[u8], parameters: &Parameters) -> Result<Self> {
+        let fingerprint = parameters.fingerprint();
+        let mut reader = Reader::new(bytes, kind(fingerprint))?;
+        let period = usize::try_from(reader.u64()?).unwrap_or(0);
+        if period == 0 || !parameters.slots().is_multiple_of(period) {
+            let reason = format!("a period of {period}, which does not divide {} slots", parameters.slots());
+            return Err(Error::malformed("ctxt", reason));
+        }
+        let dimension = parameters.dimension();
+        let count = period
+            .checked_mul(dimension * dimension)
+            .ok_or_else(|| Error::malformed("ctxt", format!("it claims {period} matrices")))?;
+        let entries = reader.f64s(count)?;
+        reader.finish()?;
+        Ok(Self { fingerprint, dimension, period, entries })
+    }
+}
+
+fn kind(fingerprint: u64) -> Kind {
+    Kind { backend: NAME, object: "ctxt", fingerprint }
+}
+
+/// Appends `length` numbers: `values` over and over.
+pub(crate) fn repeat_into(values: &[f64], length: usize, target: &mut Vec<f64>) {
+    let mut left = length;
+    while left > 0 && !values.is_empty() {
+        let part = values.get(..left).unwrap_or(values);
+        target.extend_from_slice(part);
+        left -= part.len();
+    }
+}

@@ -1,0 +1,128 @@
+//! The data owner's half: the key, encryption, decryption.
+
+use he_traits::client::{ClientScheme, Decryptor, Encryptor, Keys, NoEncryptor};
+use he_traits::wire::{Kind, Reader, Writer};
+use he_traits::{Absent, Diagonal, Error, KeyNeeds, Level, Result};
+use nalgebra::DMatrix;
+use rand::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::ciphertext::repeat_into;
+use crate::scheme::EvaluationKeys;
+use crate::{Ciphertext, More, NAME, Parameters, RandomLane};
+
+mod key;
+mod random;
+
+pub use key::SecretKey;
+
+/// Encrypts under the secret key.
+pub struct MoreEncryptor {
+    parameters: Parameters,
+    /// Plane k of a ciphertext is the sum over lanes l of entry (l, k) times lane l.
+    weights: Zeroizing<Vec<f64>>,
+}
+
+/// Decrypts.
+pub struct MoreDecryptor {
+    fingerprint: u64,
+    slots: usize,
+    /// The message is the sum over planes of these numbers times the planes.
+    weights: Zeroizing<Vec<f64>>,
+}
+
+impl ClientScheme for More {
+    type SecretKey = SecretKey;
+    type PublicKey = Absent;
+    type Encryptor = MoreEncryptor;
+    type PublicEncryptor = NoEncryptor<Ciphertext>;
+    type Decryptor = MoreDecryptor;
+
+    /// The needs do not matter: rotations are permutations, products are products of matrices.
+    fn keygen(parameters: &Parameters, _: &KeyNeeds, rng: &mut dyn CryptoRng) -> Result<Keys<Self>> {
+        Ok(Keys { secret: SecretKey::random(parameters, rng)?, evaluation: EvaluationKeys::new(parameters) })
+    }
+
+    fn public_key(_: &Parameters, _: &SecretKey, _: &mut dyn CryptoRng) -> Result<Option<Absent>> {
+        Ok(None)
+    }
+
+    fn encryptor(parameters: &Parameters, secret: &SecretKey) -> Result<MoreEncryptor> {
+        secret.check(parameters)?;
+        Ok(MoreEncryptor { parameters: parameters.clone(), weights: secret.projections() })
+    }
+
+    fn public_encryptor(_: &Parameters, key: &Absent) -> Result<NoEncryptor<Ciphertext>> {
+        match *key {}
+    }
+
+    fn decryptor(parameters: &Parameters, secret: &SecretKey) -> Result<MoreDecryptor> {
+        secret.check(parameters)?;
+        Ok(MoreDecryptor {
+            fingerprint: parameters.fingerprint(),
+            slots: parameters.slots(),
+            weights: secret.message_weights(),
+        })
+    }
+
+    fn secret_to_bytes(parameters: &Parameters, secret: &SecretKey) -> Result<Zeroizing<Vec<u8>>> {
+        secret.check(parameters)?;
+        let mut writer = Writer::new(kind(parameters), 8 * secret.basis().len());
+        writer.f64s(secret.basis());
+        Ok(Zeroizing::new(writer.finish()))
+    }
+
+    fn secret_from_bytes(parameters: &Parameters, bytes: &[u8]) -> Result<SecretKey> {
+        let n = parameters.dimension();
+        let mut reader = Reader::new(bytes, kind(parameters))?;
+        let basis = Zeroizing::new(reader.f64s(n * n)?);
+        reader.finish()?;
+        SecretKey::from_basis(parameters, DMatrix::from_row_slice(n, n, &basis))
+            .map_err(|error| Error::malformed("secret", error))
+    }
+}
+
+fn kind(parameters: &Parameters) -> Kind {
+    Kind { backend: NAME, object: "secret", fingerprint: parameters.fingerprint() }
+}
+
+impl Encryptor for MoreEncryptor {
+    type Ciphertext = Ciphertext;
+
+    fn encrypt(&self, values: &Diagonal, at: Level, rng: &mut dyn CryptoRng) -> Result<Ciphertext> {
+        Level::UNBOUNDED.same("encrypt", at)?;
+        values.check("encrypt", self.parameters.slots())?;
+        let message = values.real(NAME)?;
+        let (n, period) = (self.parameters.dimension(), message.len());
+        let (low, high) = match self.parameters.random_lane() {
+            RandomLane::Interval { low, high } => (low, high),
+            RandomLane::DataRange => random::data_range(&message),
+        };
+        let mut lanes = Zeroizing::new(Vec::with_capacity(n * period));
+        lanes.extend_from_slice(&message);
+        random::fill(&mut lanes, (n - 1) * period, low, high, rng);
+        let mut entries = vec![0.0; n * n * period];
+        for (plane, target) in entries.chunks_exact_mut(period).enumerate() {
+            for (lane, weights) in lanes.chunks_exact(period).zip(self.weights.chunks_exact(n * n)) {
+                let weight = weights.get(plane).copied().unwrap_or(0.0);
+                target.iter_mut().zip(lane).for_each(|(entry, value)| *entry += weight * value);
+            }
+        }
+        Ok(Ciphertext::new(&self.parameters, period, entries))
+    }
+}
+
+impl Decryptor for MoreDecryptor {
+    type Ciphertext = Ciphertext;
+
+    fn decrypt(&self, x: &Ciphertext) -> Result<Vec<f64>> {
+        x.check("decrypt", self.fingerprint)?;
+        let mut message = vec![0.0; x.period()];
+        for (plane, weight) in x.planes().zip(self.weights.iter()) {
+            message.iter_mut().zip(plane).for_each(|(sum, entry)| *sum += weight * entry);
+        }
+        let mut slots = Vec::with_capacity(self.slots);
+        repeat_into(&message, self.slots, &mut slots);
+        Ok(slots)
+    }
+}

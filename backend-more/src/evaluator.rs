@@ -1,0 +1,167 @@
+//! The server's half.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use he_traits::{
+    Diagonal, Error, Evaluator, Exact, Function, Keep, Level, LinearMap, Profile, Result, Schedule, Step,
+};
+
+use crate::linear::PreparedMap;
+use crate::{Ciphertext, NAME, Parameters, algebra, compare, function};
+
+/// Computes on MORE ciphertexts; needs no key.
+///
+/// Every operation acts on the message and on the random numbers beside it alike, and consumes no level.
+pub struct MoreEvaluator {
+    parameters: Parameters,
+    fingerprint: u64,
+    profile: Profile,
+}
+
+/// One period of a plaintext vector, to multiply.
+pub struct Factor(Vec<f64>);
+
+/// One period of a plaintext vector, to add.
+pub struct Addend(Vec<f64>);
+
+impl MoreEvaluator {
+    pub(crate) fn new(parameters: &Parameters, profile: Profile) -> Self {
+        Self { parameters: parameters.clone(), fingerprint: parameters.fingerprint(), profile }
+    }
+
+    /// The parameters.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Compares every slot with a plain number, **in the clear on the server**, as the MORE paper does by eigenvalues.
+    ///
+    /// The result has one vector for each lane, in an order that is the same for all ciphertexts of a key: one of them
+    /// compares the messages, and the key's owner knows which
+    /// (`SecretKey::message_lane`); with luck and any knowledge of the data the server knows it too (see [`crate::attack`]). No
+    /// scheme with semantic security can offer this operation.
+    ///
+    /// # Errors
+    /// [`Error::Value`] when the number is not finite, [`Error::Shape`] for a ciphertext of other parameters.
+    pub fn compare(&self, x: &Ciphertext, threshold: f64) -> Result<Vec<Vec<Ordering>>> {
+        if !threshold.is_finite() {
+            return Err(Error::Value { op: "compare", position: 0, value: threshold, reason: "it is not finite" });
+        }
+        x.check("compare", self.fingerprint)?;
+        Ok(compare::lanes(x)
+            .into_iter()
+            .map(|lane| lane.into_iter().map(|value| value.total_cmp(&threshold)).collect())
+            .collect())
+    }
+
+    fn plain(&self, op: &'static str, values: &Diagonal, at: Level) -> Result<Vec<f64>> {
+        Level::UNBOUNDED.same(op, at)?;
+        values.check(op, self.parameters.slots())?;
+        Ok(values.real(NAME)?.into_owned())
+    }
+
+    fn check(&self, op: &'static str, operands: &[&Ciphertext]) -> Result<()> {
+        operands.iter().try_for_each(|x| x.check(op, self.fingerprint))
+    }
+}
+
+impl Evaluator for MoreEvaluator {
+    type Ciphertext = Ciphertext;
+    type Factor = Factor;
+    type Addend = Addend;
+    type Map = PreparedMap;
+
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn level(&self, _: &Ciphertext) -> Level {
+        Level::UNBOUNDED
+    }
+
+    fn encode_factor(&self, values: &Diagonal, at: Level) -> Result<Factor> {
+        self.plain("encode_factor", values, at).map(Factor)
+    }
+
+    fn encode_addend(&self, values: &Diagonal, at: Level) -> Result<Addend> {
+        self.plain("encode_addend", values, at).map(Addend)
+    }
+
+    fn add(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {
+        self.check("add", &[a, b])?;
+        Ok(algebra::add(a, b))
+    }
+
+    fn sub(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {
+        self.check("sub", &[a, b])?;
+        Ok(algebra::sub(a, b))
+    }
+
+    fn neg(&self, a: &Ciphertext) -> Result<Ciphertext> {
+        self.check("neg", &[a])?;
+        Ok(algebra::scale(a, -1.0))
+    }
+
+    fn add_plain(&self, a: &Ciphertext, b: &Addend) -> Result<Ciphertext> {
+        self.check("add_plain", &[a])?;
+        Ok(algebra::add_values(a, &b.0))
+    }
+
+    fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {
+        self.check("mul", &[a, b])?;
+        Ok(algebra::mul(a, b))
+    }
+
+    fn mul_plain(&self, a: &Ciphertext, b: &Factor) -> Result<Ciphertext> {
+        self.check("mul_plain", &[a])?;
+        Ok(algebra::mul_values(a, &b.0))
+    }
+
+    fn rotate(&self, a: &Ciphertext, step: Step) -> Result<Ciphertext> {
+        self.check("rotate", &[a])?;
+        Ok(algebra::rotate(a, step.normalised(self.parameters.slots())))
+    }
+
+    /// The schedule and `keep` do not matter: a sparse product needs no rotation and keeps no diagonal.
+    fn prepare(&self, map: &Arc<LinearMap>, _: &Schedule, at: Level, _: Keep) -> Result<PreparedMap> {
+        Level::UNBOUNDED.same("prepare", at)?;
+        PreparedMap::new(map, self.parameters.slots())
+    }
+
+    fn linear(&self, x: &[&Ciphertext], map: &PreparedMap) -> Result<Vec<Ciphertext>> {
+        self.check("linear", x)?;
+        map.apply(x)
+    }
+
+    fn combine(&self, terms: &[(f64, &Ciphertext)], constant: f64, _: Level) -> Result<Ciphertext> {
+        for (position, value) in terms.iter().map(|(value, _)| *value).chain([constant]).enumerate() {
+            if !value.is_finite() {
+                return Err(Error::Value { op: "combine", position, value, reason: "it is not finite" });
+            }
+        }
+        terms.iter().try_for_each(|(_, x)| x.check("combine", self.fingerprint))?;
+        algebra::combine(terms, constant).ok_or_else(|| Error::shape("combine", "at least one term", "none"))
+    }
+
+    fn exact(&self) -> Option<impl Exact<Ciphertext>> {
+        Some(MoreExact { evaluator: self })
+    }
+}
+
+/// Nonlinear functions, by the method of the parameters.
+struct MoreExact<'a> {
+    evaluator: &'a MoreEvaluator,
+}
+
+impl Exact<Ciphertext> for MoreExact<'_> {
+    fn apply(&self, x: &Ciphertext, function: Function) -> Result<Ciphertext> {
+        self.evaluator.check(function.name(), &[x])?;
+        function::apply(x, function, self.evaluator.parameters.method())
+    }
+
+    fn div(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {
+        self.evaluator.check("div", &[a, b])?;
+        function::div(a, b)
+    }
+}

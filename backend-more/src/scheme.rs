@@ -1,0 +1,137 @@
+//! The tag type and the keyless description of the scheme.
+
+use he_traits::wire::{Decode, Encode, Kind, Reader, Writer};
+use he_traits::{
+    Assumption, Cost, Costs, Level, LinearStyle, Profile, Requirements, Result, Scheme, Security, Sharing, Sizes,
+};
+
+use crate::{Ciphertext, MoreEvaluator, NAME, Parameters, RandomLane};
+
+/// The MORE scheme.
+#[derive(Clone, Copy, Debug)]
+pub enum More {}
+
+/// What the server needs to compute: nothing but the parameters.
+pub struct EvaluationKeys {
+    fingerprint: u64,
+}
+
+impl EvaluationKeys {
+    #[cfg(feature = "client")]
+    pub(crate) fn new(parameters: &Parameters) -> Self {
+        Self { fingerprint: parameters.fingerprint() }
+    }
+}
+
+fn kind(fingerprint: u64) -> Kind {
+    Kind { backend: NAME, object: "evalkeys", fingerprint }
+}
+
+impl Encode for EvaluationKeys {
+    fn to_bytes(&self) -> Result<Vec<u8>> {
+        Ok(Writer::new(kind(self.fingerprint), 0).finish())
+    }
+}
+
+impl Decode<Parameters> for EvaluationKeys {
+    fn from_bytes(bytes: &[u8], parameters: &Parameters) -> Result<Self> {
+        let fingerprint = parameters.fingerprint();
+        Reader::new(bytes, kind(fingerprint))?.finish()?;
+        Ok(Self { fingerprint })
+    }
+}
+
+impl Scheme for More {
+    const NAME: &'static str = NAME;
+    type Params = Parameters;
+    type Ciphertext = Ciphertext;
+    type EvaluationKeys = EvaluationKeys;
+    type Evaluator = MoreEvaluator;
+
+    fn parameters(requirements: &Requirements) -> Result<Parameters> {
+        Parameters::meeting(requirements)
+    }
+
+    fn profile(parameters: &Parameters) -> Result<Profile> {
+        Ok(profile(parameters))
+    }
+
+    fn evaluator(parameters: &Parameters, keys: EvaluationKeys) -> Result<MoreEvaluator> {
+        if keys.fingerprint != parameters.fingerprint() {
+            return Err(he_traits::Error::parameters("the evaluation keys belong to other parameters"));
+        }
+        Ok(MoreEvaluator::new(parameters, profile(parameters)))
+    }
+}
+
+fn profile(parameters: &Parameters) -> Profile {
+    let (slots, n) = (parameters.slots(), parameters.dimension());
+    let bytes = Cost::flat((8 * n * n * slots) as f64);
+    let random = match parameters.random_lane() {
+        RandomLane::DataRange => "drawn from the range of the data".to_owned(),
+        RandomLane::Interval { low, high } => format!("drawn from [{low}, {high}]"),
+    };
+    Profile {
+        backend: NAME.to_owned(),
+        parameters: format!(
+            "{n} x {n} matrices of doubles, condition number of the key at most {}, random numbers {random}",
+            parameters.condition_bound()
+        ),
+        slots,
+        top: Level::UNBOUNDED,
+        precision_bits: parameters.precision_bits(),
+        security: security(),
+        costs: costs(slots, n),
+        linear: LinearStyle::Matrix,
+        values_at_once: VALUES_AT_ONCE,
+        exact: true,
+        complex: false,
+        refresh: None,
+        sizes: Sizes {
+            ciphertext: bytes,
+            factor: Cost::flat((8 * slots) as f64),
+            // No key but a name for the parameters: none is made for a level or a step.
+            key: Cost::flat(0.0),
+        },
+    }
+}
+
+/// Values that `linear` likes to get at once: eight fill a panel of 32 lanes, and a few panels occupy the threads.
+const VALUES_AT_ONCE: usize = 64;
+
+fn security() -> Security {
+    Security {
+        assumption: Assumption::None,
+        statement: "none: ciphertext-only, milliseconds (the numbers are eigenvalues of the ciphertexts)".to_owned(),
+        server_learns: vec![
+            "every number, up to which of the lanes is the message: one bit for 2 x 2".to_owned(),
+            "that bit, from the range of the data, a known number, or a look at them".to_owned(),
+            "the result of every comparison, and the eigenvalues whenever a nonlinear function is evaluated".to_owned(),
+        ],
+        owner_learns: vec!["the network applied to random numbers".to_owned()],
+        attacks: vec!["eigenvalues".to_owned(), "common-eigenvectors".to_owned()],
+        sharing_decryptions: Sharing::Unsafe("one known number singles out the lane of the message".to_owned()),
+    }
+}
+
+/// Seconds on one core with AVX-512 (Sapphire Rapids, 2 x 2, blocks that fit the caches), as `benches/operations.rs` measures
+/// them; larger matrices by their number of multiplications.
+fn costs(slots: usize, n: usize) -> Costs {
+    let slots = slots as f64;
+    let planes = (n * n) as f64;
+    let products = planes * n as f64;
+    let flat = |nanoseconds: f64| Cost::flat(nanoseconds * 1e-9 * slots);
+    Costs {
+        encode: flat(0.5),
+        encrypt: flat(8.0 * planes),
+        decrypt: flat(0.5 * planes),
+        add: flat(0.35 * planes),
+        mul_plain: flat(0.3 * planes),
+        mul: flat(0.35 * products),
+        rescale: Cost::default(),
+        rotate: flat(0.25 * planes),
+        rotate_hoisted: flat(0.25 * planes),
+        entry: Cost::flat(0.035e-9 * planes),
+        exact_slot: Cost::flat(if n == 2 { 6e-9 } else { 1e-6 * products }),
+    }
+}
