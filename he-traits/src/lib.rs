@@ -3,6 +3,7 @@
 //! Two roles. The **data owner** holds the secret: encrypts and decrypts (module `client`, behind the feature of that name).
 //! The **server** holds evaluation keys only and computes ([`Evaluator`]).
 
+pub mod algebra;
 mod capability;
 #[cfg(feature = "client")]
 pub mod client;

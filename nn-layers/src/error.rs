@@ -4,7 +4,7 @@
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What can go wrong between a network's definition and its result.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A node cannot take the shapes that its inputs have.
@@ -119,6 +119,9 @@ pub enum Error {
         /// Shape that came.
         got: Vec<usize>,
     },
+    /// The contract between networks and schemes refused something.
+    #[error(transparent)]
+    Scheme(#[from] he_traits::Error),
     /// A layer cannot be trained.
     #[error("{node} ({layer}): {reason}")]
     NotTrainable {

@@ -25,6 +25,7 @@ pub mod error;
 pub mod graph;
 pub mod layers;
 pub mod tensor;
+pub mod train;
 pub mod weights;
 
 pub use error::{Error, Result};

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use nn_layers::{Activation, Add, AvgPool2d, Chebyshev, Conv2d, Flatten, Linear, Network, Tensor, Weights, clear};
+use nn_layers::{
+    Activation, Add, AvgPool2d, Chebyshev, Conv2d, Flatten, Linear, Network, Tensor, Weights, clear,
+};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
@@ -27,7 +29,9 @@ fn assert_close(got: &Tensor, expected: &Tensor) {
 fn conv_by_loops(layer: &Conv2d, x: &Tensor, weight: &Tensor, bias: &[f64]) -> Tensor {
     let [batch, channels, height, width] = x.shape().try_into().unwrap();
     let size = |axis: usize, length: usize| {
-        (length + 2 * layer.padding[axis] - layer.dilation[axis] * (layer.kernel[axis] - 1) - 1) / layer.stride[axis] + 1
+        (length + 2 * layer.padding[axis] - layer.dilation[axis] * (layer.kernel[axis] - 1) - 1)
+            / layer.stride[axis]
+            + 1
     };
     let (out_height, out_width) = (size(0, height), size(1, width));
     let (ins, outs) = (channels / layer.groups, layer.out_channels / layer.groups);
@@ -40,13 +44,16 @@ fn conv_by_loops(layer: &Conv2d, x: &Tensor, weight: &Tensor, bias: &[f64]) -> T
                     for c in 0..ins {
                         for ky in 0..layer.kernel[0] {
                             for kx in 0..layer.kernel[1] {
-                                let iy = (oy * layer.stride[0] + ky * layer.dilation[0]) as isize - layer.padding[0] as isize;
-                                let ix = (ox * layer.stride[1] + kx * layer.dilation[1]) as isize - layer.padding[1] as isize;
+                                let iy = (oy * layer.stride[0] + ky * layer.dilation[0]) as isize
+                                    - layer.padding[0] as isize;
+                                let ix = (ox * layer.stride[1] + kx * layer.dilation[1]) as isize
+                                    - layer.padding[1] as isize;
                                 if iy < 0 || ix < 0 || iy >= height as isize || ix >= width as isize {
                                     continue;
                                 }
                                 let channel = (o / outs) * ins + c;
-                                let pixel = ((n * channels + channel) * height + iy as usize) * width + ix as usize;
+                                let pixel =
+                                    ((n * channels + channel) * height + iy as usize) * width + ix as usize;
                                 let tap = ((o * ins + c) * layer.kernel[0] + ky) * layer.kernel[1] + kx;
                                 sum += x.data()[pixel] * weight.data()[tap];
                             }

@@ -1,6 +1,9 @@
 //! Graph building: shapes, order, parameters, and the texts of the errors.
 
-use nn_layers::{Activation, Add, AvgPool2d, Chebyshev, Conv2d, Flatten, Linear, Network, NetworkBuilder, Tensor, Weights};
+use nn_layers::{
+    Activation, Add, AvgPool2d, Chebyshev, Conv2d, Flatten, Input, Linear, Network, NetworkBuilder, Tensor,
+    Weights,
+};
 
 fn error_of(shape: &[usize], build: impl FnOnce(&mut NetworkBuilder)) -> String {
     let mut n = Network::builder("net", shape);
@@ -90,7 +93,10 @@ fn layers_with_impossible_figures_are_refused() {
         ("padding", AvgPool2d::new(2).padding(2).into()),
         ("too large", Conv2d::new(2, 2, 1).padding(usize::MAX).into()),
         ("empty output", Conv2d::new(2, 0, 1).into()),
-        ("finite", Activation::Polynomial(Chebyshev { interval: [1.0, 1.0], coefficients: vec![1.0] }).into()),
+        (
+            "finite",
+            Activation::Polynomial(Chebyshev { interval: [1.0, 1.0], coefficients: vec![1.0] }).into(),
+        ),
     ];
     for (word, layer) in cases {
         let text = error_of(&[2, 4, 4], |n| {
@@ -108,7 +114,16 @@ fn names_and_references_are_checked() {
         n.layer("a", Flatten);
     });
     assert_eq!(taken, "network net: node name \"a\" is used by an earlier node");
-    assert!(error_of(&[4], |n| { n.layer("", Flatten); }).contains("empty"));
+    assert!(
+        error_of(&[4], |n| {
+            n.layer("", Flatten);
+        })
+        .contains("empty")
+    );
+    let second = error_of(&[4], |n| {
+        n.layer_on("more", Input::new(&[4]), &[]);
+    });
+    assert_eq!(second, "more (Input): a network has one input, made by its builder");
     let mut larger = Network::builder("larger", &[4]);
     larger.layer("a", Flatten);
     let foreign = larger.layer("b", Flatten);

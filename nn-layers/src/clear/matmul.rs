@@ -63,6 +63,14 @@ impl<'a> MatrixMut<'a> {
 /// # Panics
 /// When the shapes do not fit each other.
 pub fn multiply_add(a: Matrix<'_>, b: Matrix<'_>, c: MatrixMut<'_>, parallelism: Parallelism) {
+    multiply(a, b, 1.0, c, parallelism);
+}
+
+/// `c = a b + keep · c`; with `keep` 0, what `c` held is not read.
+///
+/// # Panics
+/// When the shapes do not fit each other.
+pub fn multiply(a: Matrix<'_>, b: Matrix<'_>, keep: f64, c: MatrixMut<'_>, parallelism: Parallelism) {
     assert!(
         a.columns == b.rows && a.rows == c.rows && b.columns == c.columns,
         "shapes of a product do not fit"
@@ -77,14 +85,14 @@ pub fn multiply_add(a: Matrix<'_>, b: Matrix<'_>, c: MatrixMut<'_>, parallelism:
             c.data.as_mut_ptr(),
             1,
             c.columns as isize,
-            true,
+            keep != 0.0,
             a.data.as_ptr(),
             a.column_stride as isize,
             a.row_stride as isize,
             b.data.as_ptr(),
             b.column_stride as isize,
             b.row_stride as isize,
-            1.0,
+            keep,
             1.0,
             false,
             false,

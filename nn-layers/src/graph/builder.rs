@@ -71,6 +71,10 @@ impl NetworkBuilder {
         if self.nodes.iter().any(|node| node.name == name) {
             return Err(refused("used by an earlier node"));
         }
+        if matches!(layer, Layer::Input(_)) && !self.nodes.is_empty() {
+            let reason = "a network has one input, made by its builder".to_owned();
+            return Err(Error::BadLayer { node: name.to_owned(), layer: layer.kind(), reason });
+        }
         let shapes = inputs
             .iter()
             .map(|id| self.nodes.get(id.0).map(Node::shape).ok_or_else(|| self.unknown(name)))

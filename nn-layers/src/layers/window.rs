@@ -1,5 +1,7 @@
 //! Index arithmetic of a window that slides over an image: shared by convolution and pooling.
 
+use he_traits::algebra::Gather;
+
 use super::Refusal;
 
 /// A window along one dimension.
@@ -33,6 +35,11 @@ impl Window {
         }
     }
 
+    /// Place in the image of `length` values that tap `tap` of output `output` covers, `None` in the padding.
+    pub(crate) fn place(&self, output: usize, tap: usize, length: usize) -> Option<usize> {
+        (output * self.stride + tap * self.dilation).checked_sub(self.padding).filter(|&place| place < length)
+    }
+
     /// The outputs `from..to` of `outputs` for which tap `tap` lies inside the image of `length` values, and the place of the
     /// first of them in the image.
     pub(crate) fn inside(&self, tap: usize, length: usize, outputs: usize) -> (usize, usize, usize) {
@@ -43,4 +50,35 @@ impl Window {
         let to = limit.clamp(from, outputs);
         (from, to, (from * self.stride + offset).saturating_sub(self.padding))
     }
+}
+
+/// For every tap, image and output place (in that order), the index of the value that the tap covers within `images` maps that
+/// lie one after the other; [`Gather::ZERO`] outside of the image.
+pub(crate) fn window_indices(
+    [vertical, horizontal]: [Window; 2],
+    input: &[usize],
+    output: &[usize],
+    images: usize,
+) -> Vec<u32> {
+    let (&[_, height, width], &[_, out_height, out_width]) = (input, output) else { return Vec::new() };
+    let mut indices = Vec::new();
+    for tap_y in 0..vertical.kernel {
+        let rows: Vec<Option<usize>> = (0..out_height).map(|o| vertical.place(o, tap_y, height)).collect();
+        for tap_x in 0..horizontal.kernel {
+            let columns: Vec<Option<usize>> =
+                (0..out_width).map(|o| horizontal.place(o, tap_x, width)).collect();
+            for image in 0..images {
+                let first = image * height * width;
+                for row in &rows {
+                    indices.extend(columns.iter().map(|column| match (row, column) {
+                        (Some(row), Some(column)) => {
+                            u32::try_from(first + row * width + column).unwrap_or(Gather::ZERO)
+                        }
+                        _ => Gather::ZERO,
+                    }));
+                }
+            }
+        }
+    }
+    indices
 }

@@ -1,0 +1,173 @@
+//! What stands in for a nonlinear function: the function itself where a scheme computes it, else a polynomial that is fitted
+//! to it on the range that calibration data shows.
+
+mod fit;
+mod ranges;
+
+pub use fit::{fit, largest_error};
+pub use ranges::{Calibration, Range};
+
+use std::collections::BTreeMap;
+
+use he_traits::{Basis, Function, Polynomial};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::graph::{Network, NodeId};
+use crate::layers::{Activation, Chebyshev, Layer};
+
+/// A function as it will be computed on ciphertexts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Nonlinear {
+    /// By the scheme itself; no level is consumed.
+    Exact(Function),
+    /// A polynomial on an interval; the affine map of the interval onto [-1, 1] goes into the map before it.
+    Polynomial(Chebyshev),
+    /// `x^2`, one level, on any range.
+    Square,
+}
+
+impl Nonlinear {
+    /// Scale and shift that an argument needs beforehand.
+    pub fn argument(&self) -> (f64, f64) {
+        match self {
+            Nonlinear::Polynomial(Chebyshev { interval: [low, high], .. }) => {
+                (2.0 / (high - low), -(high + low) / (high - low))
+            }
+            _ => (1.0, 0.0),
+        }
+    }
+
+    /// The value where the argument has been scaled and shifted already.
+    pub fn at_argument(&self, t: f64) -> f64 {
+        match self {
+            Nonlinear::Exact(function) => function.at(t),
+            Nonlinear::Polynomial(p) => {
+                Chebyshev { interval: [-1.0, 1.0], coefficients: p.coefficients.clone() }.value(t)
+            }
+            Nonlinear::Square => t * t,
+        }
+    }
+
+    /// The polynomial in the scaled argument, `None` for exact functions.
+    ///
+    /// # Errors
+    /// [`Error::Step`] when coefficients are not finite.
+    pub fn polynomial(&self) -> Result<Option<Polynomial>> {
+        match self {
+            Nonlinear::Exact(_) => Ok(None),
+            Nonlinear::Polynomial(p) => Polynomial::new(Basis::Chebyshev, p.coefficients.clone()).map(Some),
+            Nonlinear::Square => Polynomial::new(Basis::Monomial, vec![0.0, 0.0, 1.0]).map(Some),
+        }
+        .map_err(|source| Error::Step { step: "activation".to_owned(), source })
+    }
+}
+
+/// How the degree of an activation's polynomial is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Degree {
+    /// The same degree for each.
+    Fixed(usize),
+    /// For each the smallest degree `2^k - 1` (all that `k` levels give) whose largest error on the range is at most
+    /// `error`; `most` where none is.
+    Error {
+        /// Largest error on the range.
+        error: f64,
+        /// Degree at most.
+        most: usize,
+    },
+}
+
+/// What became of one activation: every program records it, because a silent switch would make backends incomparable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ActivationRecord {
+    /// Name of the node.
+    pub node: String,
+    /// Kind of the activation in the network, as in `Sigmoid`.
+    pub function: String,
+    /// Smallest and largest argument over the calibration inputs.
+    pub range: [f64; 2],
+    /// What is computed.
+    pub replacement: Replacement,
+    /// Arguments of the polynomial network over the calibration inputs that leave the interval.
+    pub outside: u64,
+    /// Arguments looked at.
+    pub looked_at: u64,
+}
+
+/// What is computed in an activation's place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Replacement {
+    /// The function itself.
+    Exact,
+    /// A polynomial of the network's own: nothing was replaced.
+    Own {
+        /// Its degree.
+        degree: usize,
+    },
+    /// A fitted polynomial.
+    Polynomial {
+        /// Its degree.
+        degree: usize,
+        /// Where it is valid.
+        interval: [f64; 2],
+        /// Largest error on the interval, measured on a fine grid.
+        error: f64,
+    },
+}
+
+/// The functions of a network's activations, and what became of each.
+#[derive(Debug, Clone)]
+pub struct Functions {
+    /// What is computed, by node.
+    pub by_node: BTreeMap<NodeId, Nonlinear>,
+    /// What became of each activation, in the order of the nodes.
+    pub records: Vec<ActivationRecord>,
+    /// The network with each replaced activation as a polynomial.
+    pub network: Network,
+}
+
+/// Chooses what stands in for each activation: the function itself when the scheme is `exact`, else a polynomial of the
+/// degree that `degree` says on the calibrated range widened by `margin` times its width at both ends.
+///
+/// # Errors
+/// [`Error::Step`] for coefficients that are not finite.
+pub fn choose(
+    network: &Network,
+    calibration: &Calibration,
+    exact: bool,
+    degree: Degree,
+    margin: f64,
+) -> Result<Functions> {
+    let mut functions =
+        Functions { by_node: BTreeMap::new(), records: Vec::new(), network: network.clone() };
+    for node in network.nodes() {
+        let Layer::Activation(activation) = node.layer() else { continue };
+        let range = calibration.range(node.id()).unwrap_or(Range { low: -1.0, high: 1.0 });
+        let (nonlinear, replacement) = match (activation, activation.function()) {
+            (Activation::Polynomial(p), _) => {
+                (Nonlinear::Polynomial(p.clone()), Replacement::Own { degree: p.coefficients.len().saturating_sub(1) })
+            }
+            (_, Some(function)) if exact => (Nonlinear::Exact(function), Replacement::Exact),
+            (Activation::Square, _) | (_, None) => (Nonlinear::Square, Replacement::Own { degree: 2 }),
+            (_, Some(function)) => {
+                let interval = range.widened(margin);
+                let (polynomial, error) = fit::by_degree(|x| function.at(x), interval, degree);
+                functions.network =
+                    functions.network.with_layer(node.name(), Activation::Polynomial(polynomial.clone()))?;
+                let degree = polynomial.coefficients.len().saturating_sub(1);
+                (Nonlinear::Polynomial(polynomial), Replacement::Polynomial { degree, interval, error })
+            }
+        };
+        functions.by_node.insert(node.id(), nonlinear);
+        functions.records.push(ActivationRecord {
+            node: node.name().to_owned(),
+            function: node.layer().kind().to_owned(),
+            range: [range.low, range.high],
+            replacement,
+            outside: 0,
+            looked_at: 0,
+        });
+    }
+    Ok(functions)
+}

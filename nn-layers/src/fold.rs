@@ -1,0 +1,285 @@
+//! From a network to alternating affine maps and functions: consecutive linear layers become one map.
+//!
+//! Every value between two nonlinear functions is carried as a *form*, a sum of operators on values computed before plus a
+//! constant. Convolution, pooling, flattening, addition and fully connected layers only compose forms; a form becomes a
+//! step when a function needs it, when composing would cost more than it saves, or at the end. An affine map on the argument
+//! of a function (the interval of a polynomial) goes into the form as well: it costs no level.
+
+mod form;
+
+use std::collections::BTreeMap;
+
+use form::Form;
+
+use crate::approx::Nonlinear;
+use crate::error::{Error, Result};
+use crate::graph::{Network, Node, NodeId};
+use crate::lower::{Lowered, Operator};
+use crate::tensor::numel;
+use crate::weights::Weights;
+
+/// Most entries of a composed matrix: beyond it maps stay apart, because a composition is materialised.
+pub const COMPOSED_ENTRIES: u64 = 1 << 24;
+
+/// When two maps become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Composition {
+    /// Whenever it saves a level (schemes whose levels are scarce).
+    SaveLevels,
+    /// Only when the product has no more entries than its factors (schemes that pay by the entry and have no levels).
+    SaveEntries,
+    /// Never: each layer is a step of its own. The reference that folding is tested against.
+    Never,
+}
+
+/// Number of a value of a folded network: the input is 0, each step adds one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ValueId(pub(crate) usize);
+
+impl ValueId {
+    /// The network's input.
+    pub const INPUT: ValueId = ValueId(0);
+
+    /// Its number.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// A step of a folded network; step `i` makes value `i + 1`.
+#[derive(Debug, Clone)]
+pub struct FoldedStep {
+    /// Names of the layers in it, in order, joined by `+`.
+    pub name: String,
+    /// Shape of the value it makes, without the batch.
+    pub shape: Vec<usize>,
+    /// What it computes.
+    pub kind: FoldedKind,
+}
+
+/// What a folded step computes.
+#[derive(Debug, Clone)]
+pub enum FoldedKind {
+    /// `sum of operators on values + bias`.
+    Affine {
+        /// The values and what acts on them.
+        terms: Vec<(ValueId, Operator)>,
+        /// One number an element; empty when all are zero.
+        bias: Vec<f64>,
+    },
+    /// A function of every element by itself.
+    Pointwise {
+        /// The value.
+        input: ValueId,
+        /// The function.
+        function: Nonlinear,
+    },
+}
+
+/// A folded network.
+#[derive(Debug, Clone)]
+pub struct Folded {
+    /// Shape of the input, without the batch.
+    pub input: Vec<usize>,
+    /// The steps, in order.
+    pub steps: Vec<FoldedStep>,
+    /// The result.
+    pub output: ValueId,
+}
+
+impl Folded {
+    /// Folds `network`. `functions` says what stands in for each activation (see [`approx`](crate::approx)).
+    ///
+    /// # Errors
+    /// Those of [`Weights::check`], and [`Error::BadLayer`] for an activation without a function.
+    pub fn new(
+        network: &Network,
+        weights: &Weights,
+        functions: &BTreeMap<NodeId, Nonlinear>,
+        composition: Composition,
+    ) -> Result<Folded> {
+        weights.check(network)?;
+        let mut folder = Folder {
+            network,
+            composition,
+            steps: Vec::new(),
+            forms: vec![None; network.nodes().len()],
+        };
+        let needed = needed(network);
+        for node in network.nodes().iter().filter(|node| needed.contains(&node.id())) {
+            folder.visit(node, weights, functions)?;
+        }
+        let output = folder.materialise(network.output())?;
+        Ok(Folded { input: network.input_shape().to_vec(), steps: folder.steps, output })
+    }
+
+    /// Shape of a value, without the batch.
+    pub fn shape(&self, value: ValueId) -> &[usize] {
+        match value.0.checked_sub(1) {
+            None => &self.input,
+            Some(step) => self.steps.get(step).map_or(&[], |step| &step.shape),
+        }
+    }
+
+    /// The folded network applied to one input in the clear.
+    pub fn clear(&self, input: &[f64]) -> Vec<f64> {
+        let mut values = vec![input.to_vec()];
+        for step in &self.steps {
+            let at = |id: &ValueId| values.get(id.0).map_or(&[][..], Vec::as_slice);
+            let value = match &step.kind {
+                FoldedKind::Affine { terms, bias } => {
+                    let mut sum = vec![0.0; numel(&step.shape)];
+                    sum.iter_mut().zip(bias).for_each(|(sum, bias)| *sum = *bias);
+                    for (id, operator) in terms {
+                        sum.iter_mut().zip(operator.apply(at(id))).for_each(|(sum, term)| *sum += term);
+                    }
+                    sum
+                }
+                FoldedKind::Pointwise { input, function } => {
+                    at(input).iter().map(|x| function.at_argument(*x)).collect()
+                }
+            };
+            values.push(value);
+        }
+        values.get(self.output.0).cloned().unwrap_or_default()
+    }
+}
+
+/// The nodes that the output depends on, and the input.
+fn needed(network: &Network) -> Vec<NodeId> {
+    let mut needed = vec![network.output()];
+    let mut next = 0;
+    while let Some(id) = needed.get(next).copied() {
+        for input in network.node(id).map_or(&[][..], Node::inputs) {
+            if !needed.contains(input) {
+                needed.push(*input);
+            }
+        }
+        next += 1;
+    }
+    needed
+}
+
+struct Folder<'a> {
+    network: &'a Network,
+    composition: Composition,
+    steps: Vec<FoldedStep>,
+    /// The form of each node so far.
+    forms: Vec<Option<Form>>,
+}
+
+impl Folder<'_> {
+    fn visit(
+        &mut self,
+        node: &Node,
+        weights: &Weights,
+        functions: &BTreeMap<NodeId, Nonlinear>,
+    ) -> Result<()> {
+        let parameters = weights.of_node(self.network, node)?;
+        let shapes = self.network.shapes_of_inputs(node);
+        let form = match node.layer().lower(&shapes, node.shape(), &parameters) {
+            Lowered::Input => Form::of_value(ValueId::INPUT, numel(node.shape())),
+            Lowered::Affine { maps, bias } => {
+                let mut form = Form::constant(numel(node.shape()), bias.as_deref());
+                for (map, input) in maps.iter().zip(node.inputs()) {
+                    let term = self.composed(map, *input)?;
+                    form.add(term);
+                }
+                form.names.push(node.name().to_owned());
+                if self.composition == Composition::Never {
+                    let value = self.emit(&form, node.shape());
+                    form = Form::of_value(value, numel(node.shape()));
+                }
+                form
+            }
+            Lowered::Pointwise(_) => {
+                let function = functions.get(&node.id()).ok_or_else(|| Error::BadLayer {
+                    node: node.name().to_owned(),
+                    layer: node.layer().kind(),
+                    reason: "nothing was chosen to stand in for this function".to_owned(),
+                })?;
+                self.pointwise(node, function)?
+            }
+        };
+        if let Some(slot) = self.forms.get_mut(node.id().index()) {
+            *slot = Some(form);
+        }
+        Ok(())
+    }
+
+    fn form(&self, id: NodeId) -> Result<&Form> {
+        self.forms.get(id.index()).and_then(Option::as_ref).ok_or_else(|| Error::UnknownNode {
+            network: self.network.name().to_owned(),
+            wanted: format!("node {}", id.index()),
+            nodes: self.network.nodes().len(),
+        })
+    }
+
+    /// `map` on the value of `input`: composed with its form where that pays, else on the value itself.
+    fn composed(&mut self, map: &Operator, input: NodeId) -> Result<Form> {
+        let form = self.form(input)?;
+        let free = map.is_scalar() || form.is_scalar();
+        if (free || self.network.readers(input).count() <= 1)
+            && let Some(composed) = form.mapped(map, COMPOSED_ENTRIES)
+            && (free
+                || match self.composition {
+                    Composition::SaveLevels => true,
+                    Composition::SaveEntries => composed.entries() <= form.entries() + map.entries(),
+                    Composition::Never => false,
+                })
+        {
+            return Ok(composed);
+        }
+        let value = self.materialise(input)?;
+        Ok(Form::of_value(value, map.columns()).mapped(map, u64::MAX).unwrap_or_else(|| Form::constant(0, None)))
+    }
+
+    fn pointwise(&mut self, node: &Node, function: &Nonlinear) -> Result<Form> {
+        let [input] = *node.inputs() else {
+            return Err(Error::NodeShape {
+                node: node.name().to_owned(),
+                layer: node.layer().kind(),
+                expected: "one input".to_owned(),
+                got: self.network.shapes_of_inputs(node).iter().map(|shape| shape.to_vec()).collect(),
+            });
+        };
+        let (scale, shift) = function.argument();
+        let argument = self.form(input)?.affine(scale, shift);
+        let argument = match argument.value() {
+            Some(value) => value,
+            // The scale is 1 and the shift 0, so that other readers can share the value.
+            None if (scale, shift) == (1.0, 0.0) => self.materialise(input)?,
+            None => self.emit(&argument, node.shape()),
+        };
+        self.steps.push(FoldedStep {
+            name: node.name().to_owned(),
+            shape: node.shape().to_vec(),
+            kind: FoldedKind::Pointwise { input: argument, function: function.clone() },
+        });
+        Ok(Form::of_value(ValueId(self.steps.len()), numel(node.shape())))
+    }
+
+    /// The value of a node, as a step if it is none yet.
+    fn materialise(&mut self, id: NodeId) -> Result<ValueId> {
+        let form = self.form(id)?.clone();
+        if let Some(value) = form.value() {
+            return Ok(value);
+        }
+        let shape = self.network.node(id).map_or_else(Vec::new, |node| node.shape().to_vec());
+        let value = self.emit(&form, &shape);
+        if let Some(slot) = self.forms.get_mut(id.index()) {
+            *slot = Some(Form::of_value(value, numel(&shape)));
+        }
+        Ok(value)
+    }
+
+    fn emit(&mut self, form: &Form, shape: &[usize]) -> ValueId {
+        let bias = if form.bias.iter().all(|b| *b == 0.0) { Vec::new() } else { form.bias.clone() };
+        self.steps.push(FoldedStep {
+            name: form.names.join("+"),
+            shape: shape.to_vec(),
+            kind: FoldedKind::Affine { terms: form.terms.clone(), bias },
+        });
+        ValueId(self.steps.len())
+    }
+}

@@ -1,0 +1,37 @@
+//! What a layer is under encryption: a linear map with a bias, or a function of every value by itself.
+//!
+//! Layers state their maps between *elements* of tensors (numbered as they lie in memory, the last dimension fastest);
+//! where an element lies in a ciphertext is the business of [`pack`](crate::pack) alone.
+
+mod dense;
+mod operator;
+mod window_map;
+
+pub use dense::DenseMap;
+pub use operator::Operator;
+pub use window_map::WindowMap;
+
+use crate::layers::Activation;
+
+/// The encrypted form of a layer, between elements of tensors.
+#[derive(Debug, Clone)]
+pub enum Lowered {
+    /// The network's input: nothing to compute.
+    Input,
+    /// `sum of maps[k] x_k + bias`, with one map for each input.
+    Affine {
+        /// One map an input, in order.
+        maps: Vec<Operator>,
+        /// One number an output element; `None` for zeros.
+        bias: Option<Vec<f64>>,
+    },
+    /// A function of every value by itself.
+    Pointwise(Activation),
+}
+
+impl Lowered {
+    /// A single map with a bias.
+    pub fn affine(map: Operator, bias: Option<Vec<f64>>) -> Lowered {
+        Lowered::Affine { maps: vec![map], bias }
+    }
+}

@@ -1,0 +1,131 @@
+//! The generator of layers whose window slides over an image: convolution and mean pooling.
+
+use std::fmt;
+use std::sync::Arc;
+
+use he_traits::{Complex64, Generator};
+
+use crate::layers::window::Window;
+
+/// What the taps of a window multiply by.
+#[derive(Clone)]
+enum Taps {
+    /// `[out channel, in channel within its group, tap y, tap x]`.
+    Weights(Arc<[f64]>),
+    /// The same number at each tap.
+    Constant(f64),
+}
+
+/// A window sliding over `[channels, height, width]`, by index arithmetic alone: any entry costs O(1).
+#[derive(Clone)]
+pub struct WindowMap {
+    input: [usize; 3],
+    output: [usize; 3],
+    windows: [Window; 2],
+    groups: usize,
+    taps: Taps,
+}
+
+impl WindowMap {
+    /// A convolution with `weights` as PyTorch lays them out.
+    pub(crate) fn convolution(
+        input: [usize; 3],
+        output: [usize; 3],
+        windows: [Window; 2],
+        groups: usize,
+        weights: &[f64],
+    ) -> WindowMap {
+        WindowMap { input, output, windows, groups: groups.max(1), taps: Taps::Weights(weights.into()) }
+    }
+
+    /// The sum over each window of each channel by itself, times `factor`.
+    pub(crate) fn pooling(
+        input: [usize; 3],
+        output: [usize; 3],
+        windows: [Window; 2],
+        factor: f64,
+    ) -> WindowMap {
+        WindowMap { input, output, windows, groups: input[0].max(1), taps: Taps::Constant(factor) }
+    }
+
+    fn channels_of_a_group(&self) -> (usize, usize) {
+        (self.input[0] / self.groups, self.output[0] / self.groups)
+    }
+
+    fn weight(&self, out: usize, within: usize, tap_y: usize, tap_x: usize) -> f64 {
+        match &self.taps {
+            Taps::Constant(factor) => *factor,
+            Taps::Weights(weights) => {
+                let [vertical, horizontal] = &self.windows;
+                let (ins, _) = self.channels_of_a_group();
+                let index =
+                    ((out * ins + within) * vertical.kernel + tap_y) * horizontal.kernel + tap_x;
+                weights.get(index).copied().unwrap_or(0.0)
+            }
+        }
+    }
+}
+
+/// The tap of the window at output place `out` that lies on `place` of the image.
+fn tap(window: &Window, out: usize, place: usize) -> Option<usize> {
+    let offset = (place + window.padding).checked_sub(out * window.stride)?;
+    let tap = offset / window.dilation;
+    (offset % window.dilation == 0 && tap < window.kernel).then_some(tap)
+}
+
+/// The place of the image under `tap` of the window at output place `out`, `None` in the padding.
+fn place(window: &Window, out: usize, tap: usize, length: usize) -> Option<usize> {
+    (out * window.stride + tap * window.dilation).checked_sub(window.padding).filter(|place| *place < length)
+}
+
+impl fmt::Debug for WindowMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WindowMap({:?} -> {:?}, {:?})", self.input, self.output, self.windows)
+    }
+}
+
+impl Generator for WindowMap {
+    fn shape(&self) -> (usize, usize) {
+        (self.output.iter().product(), self.input.iter().product())
+    }
+
+    fn row(&self, row: usize, visit: &mut dyn FnMut(usize, Complex64)) {
+        let [channels, out_height, out_width] = self.output;
+        let [_, height, width] = self.input;
+        let (out, y, x) = (row / (out_height * out_width), row / out_width % out_height, row % out_width);
+        if out >= channels {
+            return;
+        }
+        let [vertical, horizontal] = &self.windows;
+        let (ins, outs) = self.channels_of_a_group();
+        for within in 0..ins {
+            let channel = out / outs * ins + within;
+            for tap_y in 0..vertical.kernel {
+                let Some(in_y) = place(vertical, y, tap_y, height) else { continue };
+                for tap_x in 0..horizontal.kernel {
+                    let Some(in_x) = place(horizontal, x, tap_x, width) else { continue };
+                    let weight = self.weight(out, within, tap_y, tap_x);
+                    if weight != 0.0 {
+                        visit((channel * height + in_y) * width + in_x, weight.into());
+                    }
+                }
+            }
+        }
+    }
+
+    fn entry(&self, row: usize, column: usize) -> Complex64 {
+        let [channels, out_height, out_width] = self.output;
+        let [in_channels, height, width] = self.input;
+        let (out, y, x) = (row / (out_height * out_width), row / out_width % out_height, row % out_width);
+        let (channel, in_y, in_x) = (column / (height * width), column / width % height, column % width);
+        let (ins, outs) = self.channels_of_a_group();
+        if out >= channels || channel >= in_channels || channel / ins != out / outs {
+            return Complex64::ZERO;
+        }
+        let [vertical, horizontal] = &self.windows;
+        match (tap(vertical, y, in_y), tap(horizontal, x, in_x)) {
+            (Some(tap_y), Some(tap_x)) => self.weight(out, channel % ins, tap_y, tap_x).into(),
+            _ => Complex64::ZERO,
+        }
+    }
+}

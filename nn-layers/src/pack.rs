@@ -1,0 +1,193 @@
+//! Where the elements of a tensor lie in ciphertexts.
+//!
+//! A [`Layout`] is index arithmetic and nothing else. Images lie **multiplexed** (Lee et al. 2022; single-shot form: Orion,
+//! Ebel et al. 2024): with gap `g`, element `(c, h, w)` lies in plane `c / g^2`, at row `g h + (c mod g^2) / g` and column
+//! `g w + c mod g`. After a layer of stride `s` the gap grows by `s` while the grid stays, so that the rotations of a layer
+//! stay few. Vectors lie one number after the other.
+//!
+//! Values shorter than the slots repeat: their *period* is the smallest divisor of the slots that holds them.
+
+mod choose;
+mod packed_map;
+
+pub(crate) use choose::{Choice, dense_slots, spread_layouts};
+pub use packed_map::PackedMap;
+
+use he_traits::Diagonal;
+
+use crate::error::{Error, Result};
+use crate::tensor::numel;
+
+/// Where the elements of a tensor lie: a number of *places* that repeat within a ciphertext, or fill several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    shape: Vec<usize>,
+    channels: usize,
+    height: usize,
+    width: usize,
+    gap: usize,
+    row: usize,
+    plane: usize,
+    places: usize,
+    slots: usize,
+}
+
+impl Layout {
+    /// One element after the other, as in memory.
+    pub fn dense(shape: &[usize], slots: usize) -> Layout {
+        let count = numel(shape);
+        Layout {
+            shape: shape.to_vec(),
+            channels: count,
+            height: 1,
+            width: 1,
+            gap: 1,
+            row: 1,
+            plane: 1,
+            places: places(count, slots),
+            slots,
+        }
+    }
+
+    /// Images multiplexed with gap `gap` on a grid whose lines are `row` slots apart. Anything but `[C, H, W]` lies dense, and
+    /// so do images that do not fit into the lines.
+    pub fn multiplexed(shape: &[usize], gap: usize, row: usize, slots: usize) -> Layout {
+        let [channels, height, width] = *shape else { return Layout::dense(shape, slots) };
+        let gap = gap.max(1);
+        if gap * width > row {
+            return Layout::dense(shape, slots);
+        }
+        let plane = (gap * height * row).next_power_of_two();
+        let planes = channels.div_ceil(gap * gap);
+        Layout {
+            shape: shape.to_vec(),
+            channels,
+            height,
+            width,
+            gap,
+            row,
+            plane,
+            places: places(planes * plane, slots),
+            slots,
+        }
+    }
+
+    /// Shape of the tensor, without the batch.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Number of elements.
+    pub fn elements(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    /// Distance of neighbouring pixels, in slots; 1 for dense layouts.
+    pub fn gap(&self) -> usize {
+        self.gap
+    }
+
+    /// Distance of neighbouring lines of the grid, in slots.
+    pub fn row(&self) -> usize {
+        self.row
+    }
+
+    /// Slots before the value repeats: a divisor of the slots.
+    pub fn period(&self) -> usize {
+        self.places.min(self.slots)
+    }
+
+    /// Ciphertexts that hold one value.
+    pub fn blocks(&self) -> usize {
+        self.places.div_ceil(self.slots.max(1)).max(1)
+    }
+
+    /// Slots of a ciphertext.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Places in all: the period, or all slots of all blocks.
+    pub fn places(&self) -> usize {
+        self.places
+    }
+
+    /// The place of an element (numbered as in memory): slot `place mod slots` of block `place / slots`.
+    pub fn place(&self, element: usize) -> usize {
+        if self.height * self.width == 1 && self.gap == 1 {
+            return element * self.plane;
+        }
+        let (pixels, square) = (self.height * self.width, self.gap * self.gap);
+        let (c, h, w) = (element / pixels, element / self.width % self.height, element % self.width);
+        let within = c % square;
+        c / square * self.plane + (h * self.gap + within / self.gap) * self.row + w * self.gap + within % self.gap
+    }
+
+    /// The element at a place, `None` where there is none.
+    pub fn element(&self, place: usize) -> Option<usize> {
+        let (plane, rest) = (place / self.plane, place % self.plane);
+        let (y, x) = (rest / self.row, rest % self.row);
+        let (h, w) = (y / self.gap, x / self.gap);
+        let c = plane * self.gap * self.gap + y % self.gap * self.gap + x % self.gap;
+        (c < self.channels && h < self.height && w < self.width)
+            .then(|| (c * self.height + h) * self.width + w)
+    }
+
+    /// The blocks of one value as vectors of slots, zeros where no element lies.
+    ///
+    /// # Errors
+    /// [`Error::TensorData`] when there are not as many numbers as elements.
+    pub fn pack(&self, values: &[f64]) -> Result<Vec<Diagonal>> {
+        if values.len() != self.elements() {
+            return Err(Error::TensorData {
+                shape: self.shape.clone(),
+                expected: self.elements(),
+                got: values.len(),
+            });
+        }
+        let mut places = vec![0.0; self.places];
+        for (element, value) in values.iter().enumerate() {
+            if let Some(slot) = places.get_mut(self.place(element)) {
+                *slot = *value;
+            }
+        }
+        Ok(places.chunks(self.slots).map(|block| Diagonal::Real(block.to_vec())).collect())
+    }
+
+    /// The elements of one value from its decrypted blocks.
+    ///
+    /// # Errors
+    /// [`Error::Blocks`] when the blocks are not as many, or not as long, as the layout says.
+    pub fn unpack(&self, blocks: &[Vec<f64>]) -> Result<Vec<f64>> {
+        if blocks.len() != self.blocks() || blocks.iter().any(|block| block.len() < self.period()) {
+            return Err(Error::Blocks {
+                expected: self.blocks(),
+                slots: self.slots,
+                got: blocks.iter().map(Vec::len).collect(),
+            });
+        }
+        let at = |place: usize| blocks.get(place / self.slots).and_then(|block| block.get(place % self.slots));
+        Ok((0..self.elements()).map(|element| at(self.place(element)).copied().unwrap_or(0.0)).collect())
+    }
+}
+
+/// The smallest number of places that holds `count`: a divisor of the slots, or a multiple of them.
+fn places(count: usize, slots: usize) -> usize {
+    let (count, slots) = (count.max(1), slots.max(1));
+    if count >= slots {
+        return count.div_ceil(slots) * slots;
+    }
+    let mut least = slots;
+    let mut divisor = 1;
+    while divisor * divisor <= slots {
+        if slots.is_multiple_of(divisor) {
+            for candidate in [divisor, slots / divisor] {
+                if candidate >= count {
+                    least = least.min(candidate);
+                }
+            }
+        }
+        divisor += 1;
+    }
+    least
+}

@@ -1,0 +1,119 @@
+//! Which layout a value gets: the one that makes the map before it cheapest.
+
+use he_traits::{Level, LinearStyle, Profile};
+
+use super::Layout;
+use crate::lower::Operator;
+
+/// Layouts for the input of a network: dense, or images on a grid of their own width where diagonals count.
+pub(crate) fn spread_layouts(shape: &[usize], profile: &Profile) -> Layout {
+    match (profile.linear, shape) {
+        (LinearStyle::Diagonals, [_, _, width]) => Layout::multiplexed(shape, 1, *width, profile.slots),
+        _ => Layout::dense(shape, profile.slots),
+    }
+}
+
+/// Chooses the layout of a map's output.
+pub(crate) struct Choice<'a> {
+    profile: &'a Profile,
+    level: Level,
+    /// One mark a rotation, kept from map to map.
+    seen: Vec<bool>,
+}
+
+impl<'a> Choice<'a> {
+    pub(crate) fn new(profile: &'a Profile, level: Level) -> Choice<'a> {
+        Choice { profile, level, seen: Vec::new() }
+    }
+
+    /// The cheapest layout for values of `shape` that are the sum of `terms`.
+    pub(crate) fn layout(&mut self, shape: &[usize], terms: &[(&Operator, &Layout)]) -> Layout {
+        let slots = self.profile.slots;
+        if self.profile.linear == LinearStyle::Matrix {
+            return Layout::dense(shape, slots);
+        }
+        let mut best: Option<(f64, Layout)> = None;
+        for candidate in candidates(shape, terms, slots) {
+            let seconds = terms.iter().map(|(operator, input)| self.seconds(operator, input, &candidate)).sum();
+            if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
+                best = Some((seconds, candidate));
+            }
+        }
+        best.map_or_else(|| Layout::dense(shape, slots), |(_, layout)| layout)
+    }
+
+    /// Rough cost of a map: its products, and baby and giant steps of equal number. Good for comparing layouts; the
+    /// schedule is chosen exactly, later.
+    fn seconds(&mut self, operator: &Operator, input: &Layout, output: &Layout) -> f64 {
+        if operator.is_identity() && input == output {
+            return 0.0;
+        }
+        let (small, large) = (output.period().min(input.period()), output.period().max(input.period()));
+        let (folds, modulus) = (output.period() < input.period(), small);
+        let (out_blocks, in_blocks) = (output.blocks(), input.blocks());
+        self.seen.clear();
+        self.seen.resize(modulus * out_blocks * in_blocks, false);
+        let slots = self.profile.slots;
+        for element in 0..operator.rows() {
+            let row = output.place(element);
+            operator.row(element, &mut |column, _| {
+                let column = input.place(column);
+                let pair = row / slots * in_blocks + column / slots;
+                let step = (column % input.period() + large - row % output.period()) % modulus;
+                if let Some(mark) = self.seen.get_mut(pair * modulus + step) {
+                    *mark = true;
+                }
+            });
+        }
+        let products = self.seen.iter().filter(|mark| **mark).count() as f64;
+        let mut needed = vec![false; modulus];
+        for pair in self.seen.chunks(modulus) {
+            needed.iter_mut().zip(pair).for_each(|(all, mark)| *all |= mark);
+        }
+        let distinct = needed.iter().filter(|mark| **mark).count() as f64;
+        let (inputs, outputs) = (in_blocks as f64, out_blocks as f64);
+        let costs = &self.profile.costs;
+        // in_blocks b hoisted baby steps and out_blocks distinct / b giant steps are cheapest where both cost the same.
+        let (hoisted, rotate) = (costs.rotate_hoisted.at(self.level), costs.rotate.at(self.level));
+        let rotations = 2.0 * (inputs * hoisted * outputs * rotate * distinct).sqrt();
+        let turns = if folds { (large / small.max(1)).max(1).ilog2() } else { 0 };
+        rotations
+            + outputs * f64::from(turns) * rotate
+            + products * (costs.mul_plain.at(self.level) + costs.add.at(self.level))
+    }
+}
+
+/// Layouts worth comparing: as the inputs lie, with the gap that the layer's stride suggests, and compact.
+fn candidates(shape: &[usize], terms: &[(&Operator, &Layout)], slots: usize) -> Vec<Layout> {
+    let mut found: Vec<Layout> = Vec::new();
+    let mut push = |layout: Layout| {
+        if !found.contains(&layout) {
+            found.push(layout);
+        }
+    };
+    for (operator, input) in terms {
+        if operator.is_scalar() && input.shape() == shape {
+            push((*input).clone());
+        }
+        if let ([_, height, width], [_, in_height, in_width]) = (shape, input.shape()) {
+            let stride = ((in_height + height / 2) / height).max((in_width + width / 2) / width).max(1);
+            push(Layout::multiplexed(shape, input.gap() * stride, input.row(), slots));
+            push(Layout::multiplexed(shape, input.gap(), input.row(), slots));
+        }
+    }
+    if let [_, _, width] = shape {
+        push(Layout::multiplexed(shape, 1, *width, slots));
+    }
+    push(Layout::dense(shape, slots));
+    found
+}
+
+/// Slots for a scheme whose slots are any number: a ciphertext holds the largest value, and the periods of the others
+/// (divisors of the slots) waste as little as possible.
+pub(crate) fn dense_slots(counts: &[usize]) -> usize {
+    /// Slots tried beyond the largest value: highly composite numbers are never far.
+    const TRIES: usize = 512;
+    let largest = counts.iter().copied().max().unwrap_or(1).max(1);
+    let wasted = |slots: &usize| -> usize { counts.iter().map(|count| super::places(*count, *slots)).sum() };
+    (largest..largest + TRIES.min(largest)).min_by_key(wasted).unwrap_or(largest)
+}

@@ -1,0 +1,201 @@
+//! A compiled network: steps over encrypted values, as plain data without a scheme.
+
+mod build;
+mod clear;
+mod describe;
+mod symbolic;
+
+use std::sync::Arc;
+
+use he_traits::{Diagonal, Function, Level, LinearMap, Polynomial, Schedule};
+
+pub use describe::StepSummary;
+pub use symbolic::{StepCost, SymbolicRun};
+
+use crate::approx::ActivationRecord;
+use crate::error::{Error, Result};
+use crate::fold::ValueId;
+use crate::graph::Network;
+use crate::pack::Layout;
+use crate::tensor::{Tensor, numel};
+use crate::weights::Weights;
+
+/// A compiled network: what to do with encrypted values, step by step. It names no scheme and holds no keys; it was made for
+/// ciphertexts of [`Program::slots`] slots and inputs at [`Program::input_level`].
+#[derive(Debug, Clone)]
+pub struct Program {
+    pub(crate) slots: usize,
+    pub(crate) input_level: Level,
+    pub(crate) depth: u32,
+    /// Layouts of the values: the input, then one for each step.
+    pub(crate) layouts: Vec<Layout>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) output: ValueId,
+    pub(crate) activations: Vec<ActivationRecord>,
+    pub(crate) network: Network,
+    pub(crate) weights: Weights,
+}
+
+/// One step; step `i` makes value `i + 1` (value 0 is the input).
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Names of the layers in it, joined by `+`.
+    pub name: String,
+    /// What it computes.
+    pub kind: StepKind,
+    /// Level of the operands.
+    pub before: Level,
+    /// Level of the result.
+    pub after: Level,
+}
+
+/// What a step computes.
+#[derive(Debug, Clone)]
+pub enum StepKind {
+    /// `sum of terms + bias`: at most one level.
+    Linear {
+        /// What is summed.
+        terms: Vec<Term>,
+        /// One vector an output block, `None` for zeros.
+        bias: Option<Vec<Diagonal>>,
+    },
+    /// A polynomial of every slot.
+    Polynomial {
+        /// The value.
+        input: ValueId,
+        /// The polynomial.
+        polynomial: Polynomial,
+    },
+    /// A function of every slot, by the scheme itself.
+    Exact {
+        /// The value.
+        input: ValueId,
+        /// The function.
+        function: Function,
+    },
+}
+
+/// One term of a linear step.
+#[derive(Debug, Clone)]
+pub enum Term {
+    /// A value as it is, dropped to the step's level.
+    Value(ValueId),
+    /// A map of a value.
+    Mapped {
+        /// The value.
+        value: ValueId,
+        /// The map between the two layouts.
+        map: Arc<LinearMap>,
+        /// How it is computed.
+        schedule: Schedule,
+    },
+}
+
+impl Term {
+    /// The value that the term reads.
+    pub fn value(&self) -> ValueId {
+        match self {
+            Term::Value(value) | Term::Mapped { value, .. } => *value,
+        }
+    }
+}
+
+impl Step {
+    /// The values that the step reads.
+    pub fn inputs(&self) -> Vec<ValueId> {
+        match &self.kind {
+            StepKind::Linear { terms, .. } => terms.iter().map(Term::value).collect(),
+            StepKind::Polynomial { input, .. } | StepKind::Exact { input, .. } => vec![*input],
+        }
+    }
+}
+
+impl Program {
+    /// Slots of the ciphertexts that the program was made for.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// The level at which inputs are to be encrypted: as low as the program allows.
+    pub fn input_level(&self) -> Level {
+        self.input_level
+    }
+
+    /// Multiplications one after the other, from the input to the result.
+    pub fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// The steps, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Where the input lies.
+    pub fn input_layout(&self) -> &Layout {
+        // There always is the input's layout; the fallback is never reached.
+        self.layouts.first().unwrap_or(&EMPTY)
+    }
+
+    /// Where the result lies.
+    pub fn output_layout(&self) -> &Layout {
+        self.layout(self.output)
+    }
+
+    /// Where a value lies.
+    pub fn layout(&self, value: ValueId) -> &Layout {
+        self.layouts.get(value.index()).unwrap_or(&EMPTY)
+    }
+
+    /// The value that is the result.
+    pub fn output(&self) -> ValueId {
+        self.output
+    }
+
+    /// What became of each activation.
+    pub fn activations(&self) -> &[ActivationRecord] {
+        &self.activations
+    }
+
+    /// The network that the program computes: fitted polynomials stand where functions were replaced.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The blocks of one sample, ready to be encrypted.
+    ///
+    /// # Shapes
+    /// `sample` has the network's input shape, or that shape after a batch of 1.
+    ///
+    /// # Errors
+    /// [`Error::InputShape`] and [`Error::NotFinite`] for samples that do not fit.
+    pub fn pack(&self, sample: &Tensor) -> Result<Vec<Diagonal>> {
+        let expected = self.network.input_shape();
+        let fits = sample.shape() == expected
+            || matches!(sample.shape(), [1, shape @ ..] if shape == expected);
+        if !fits {
+            return Err(Error::InputShape {
+                network: self.network.name().to_owned(),
+                expected: expected.to_vec(),
+                got: sample.shape().to_vec(),
+            });
+        }
+        if let Some((index, value)) = sample.first_not_finite() {
+            return Err(Error::NotFinite { tensor: "input".to_owned(), index, value });
+        }
+        self.input_layout().pack(sample.data())
+    }
+
+    /// The result of one sample from its decrypted blocks, in the network's output shape.
+    ///
+    /// # Errors
+    /// [`Error::Blocks`] when the blocks are not as many, or not as long, as the layout says.
+    pub fn unpack(&self, blocks: &[Vec<f64>]) -> Result<Tensor> {
+        let values = self.output_layout().unpack(blocks)?;
+        let shape = self.network.output_shape();
+        debug_assert_eq!(numel(shape), values.len());
+        Tensor::new(shape, values)
+    }
+}
+
+static EMPTY: Layout = Layout::empty();

@@ -1,0 +1,102 @@
+//! Packing and lowering: a folded network becomes a program for one profile.
+
+use std::sync::Arc;
+
+use he_traits::{Level, LinearMap, Profile, Schedule};
+
+use super::{Program, Step, StepKind, Term};
+use crate::approx::Functions;
+use crate::error::{Error, Result};
+use crate::fold::{Folded, FoldedKind, FoldedStep, ValueId};
+use crate::lower::Operator;
+use crate::pack::{Choice, Layout, PackedMap, spread_layouts};
+use crate::plan::Plan;
+use crate::weights::Weights;
+
+impl Program {
+    /// The program of a folded network for ciphertexts as `profile` describes them.
+    ///
+    /// # Errors
+    /// [`Error::Levels`] when the profile has too few levels, [`Error::Step`] when a map cannot be scheduled.
+    pub fn new(folded: &Folded, functions: Functions, weights: &Weights, profile: &Profile) -> Result<Program> {
+        let plan = Plan::new(folded)?;
+        let input_level = plan.input_level(folded, profile)?;
+        let mut layouts = vec![spread_layouts(&folded.input, profile)];
+        let mut steps = Vec::with_capacity(folded.steps.len());
+        for (index, step) in folded.steps.iter().enumerate() {
+            let before = plan.before(index, input_level);
+            let after = plan.level(ValueId(index + 1), input_level);
+            let layout = layout_of(step, &layouts, profile, before);
+            let kind = lower(step, &layouts, &layout, profile, before)?;
+            layouts.push(layout);
+            steps.push(Step { name: step.name.clone(), kind, before, after });
+        }
+        Ok(Program {
+            slots: profile.slots,
+            input_level,
+            depth: plan.depth(),
+            layouts,
+            steps,
+            output: folded.output,
+            activations: functions.records,
+            network: functions.network,
+            weights: weights.clone(),
+        })
+    }
+}
+
+fn at(layouts: &[Layout], value: ValueId) -> &Layout {
+    layouts.get(value.index()).unwrap_or(&super::EMPTY)
+}
+
+fn layout_of(step: &FoldedStep, layouts: &[Layout], profile: &Profile, level: Level) -> Layout {
+    match &step.kind {
+        FoldedKind::Pointwise { input, .. } => at(layouts, *input).clone(),
+        FoldedKind::Affine { terms, .. } => {
+            let terms: Vec<(&Operator, &Layout)> =
+                terms.iter().map(|(value, operator)| (operator, at(layouts, *value))).collect();
+            Choice::new(profile, level).layout(&step.shape, &terms)
+        }
+    }
+}
+
+fn lower(
+    step: &FoldedStep,
+    layouts: &[Layout],
+    output: &Layout,
+    profile: &Profile,
+    level: Level,
+) -> Result<StepKind> {
+    match &step.kind {
+        FoldedKind::Affine { terms, bias } => {
+            let terms = terms
+                .iter()
+                .map(|(value, operator)| {
+                    let input = at(layouts, *value);
+                    if operator.is_identity() && input.same_places(output) {
+                        return Ok(Term::Value(*value));
+                    }
+                    let map = LinearMap::new(PackedMap::new(operator.clone(), input.clone(), output.clone()));
+                    let schedule = Schedule::choose(&map, profile, level)
+                        .map_err(|source| Error::Step { step: step.name.clone(), source })?;
+                    Ok(Term::Mapped { value: *value, map: Arc::new(map), schedule })
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let bias = if bias.is_empty() { None } else { Some(output.pack(bias)?) };
+            Ok(StepKind::Linear { terms, bias })
+        }
+        FoldedKind::Pointwise { input, function } => Ok(match function.polynomial()? {
+            Some(polynomial) => StepKind::Polynomial { input: *input, polynomial },
+            None => match function {
+                crate::approx::Nonlinear::Exact(function) => StepKind::Exact { input: *input, function: *function },
+                other => {
+                    return Err(Error::BadLayer {
+                        node: step.name.clone(),
+                        layer: "Activation",
+                        reason: format!("{other:?} is neither a polynomial nor exact"),
+                    });
+                }
+            },
+        }),
+    }
+}
