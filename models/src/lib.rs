@@ -1,1 +1,18 @@
 //! The networks of the papers that henna reproduces: definitions, data, weights, metrics.
+//!
+//! [`registry()`] lists the [`Model`]s: each names its network, its committed weights, samples to try it on, and what it is
+//! judged by.
+
+pub mod cache;
+pub mod circulation;
+pub mod data;
+pub mod error;
+pub mod fcnn_wbc;
+pub mod metrics;
+pub mod mnist;
+pub mod registry;
+pub mod weights;
+
+pub use error::ModelError;
+pub use registry::{Model, find, registry};
+pub use weights::StoredWeights;

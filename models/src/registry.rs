@@ -1,0 +1,160 @@
+//! The models by name. A new one is a file of its own, a line here, and a weights file.
+
+use std::path::{Path, PathBuf};
+
+use nn_layers::{Network, Tensor};
+
+use crate::error::ModelError;
+use crate::fcnn_wbc;
+use crate::weights::StoredWeights;
+
+/// Every model, in the order in which lists show them.
+static MODELS: [&Model; 1] = [&fcnn_wbc::MODEL];
+
+/// A network with all that a run, a comparison or a training needs.
+pub struct Model {
+    /// Name on the command line.
+    pub name: &'static str,
+    /// What it does, in a sentence.
+    pub about: &'static str,
+    /// Where it was published.
+    pub paper: &'static str,
+    /// The network without weights.
+    pub network: fn() -> Result<Network, ModelError>,
+    /// The committed weights file, for [`Model::weights`].
+    pub weights_file: &'static [u8],
+    /// What its outputs are judged by.
+    pub metric: Metric,
+    /// The first `count` samples of the test part; the weights bring what inputs are standardised with.
+    pub test_samples: fn(count: usize, weights: &StoredWeights) -> Result<Samples, ModelError>,
+    /// At most `count` inputs of the training part, `[n, ..]`: what ranges of activations are calibrated on.
+    pub calibration_inputs: fn(count: usize, weights: &StoredWeights) -> Result<Tensor, ModelError>,
+    /// Every score of outputs `[n, ..]` against their targets, beside what the paper reports.
+    pub scores: fn(&Tensor, &Targets, &StoredWeights) -> Result<Vec<Score>, ModelError>,
+    /// Makes the weights anew.
+    pub train: fn(&TrainOptions, Progress<'_>) -> Result<Trained, ModelError>,
+}
+
+impl Model {
+    /// The committed weights, held against the network.
+    ///
+    /// # Errors
+    /// A weights file that does not fit its network.
+    pub fn weights(&self) -> Result<StoredWeights, ModelError> {
+        Ok(StoredWeights::parse(self.weights_file, &(self.network)()?)?)
+    }
+
+    /// Weights from a file of the user's, held against the network.
+    ///
+    /// # Errors
+    /// A file that cannot be read or does not fit.
+    pub fn weights_from(&self, path: &Path) -> Result<StoredWeights, ModelError> {
+        Ok(StoredWeights::load(path, &(self.network)()?)?)
+    }
+}
+
+/// Samples of a data set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Samples {
+    /// `[n, ..]`, ready for the network.
+    pub inputs: Tensor,
+    /// One target a sample.
+    pub targets: Targets,
+}
+
+/// What the outputs should have been.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// Numbers of classes.
+    Classes(Vec<usize>),
+    /// Values `[n, ..]` in the units of the data (not standardised).
+    Values(Tensor),
+}
+
+/// Which way a metric improves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// As an accuracy.
+    Higher,
+    /// As an error.
+    Lower,
+}
+
+/// One number for the worth of a batch of outputs.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Name for tables.
+    pub name: &'static str,
+    /// Unit for tables, such as `%`.
+    pub unit: &'static str,
+    /// Which way it improves.
+    pub better: Better,
+    /// Computes it from outputs `[n, ..]`, as the network gives them, and their targets.
+    pub evaluate: fn(&Tensor, &Targets, &StoredWeights) -> Result<f64, ModelError>,
+}
+
+/// A score of one quantity or class, beside the paper's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Score {
+    /// Quantity or class, such as `systemic V0` or `digit 7`.
+    pub of: String,
+    /// Name of the metric.
+    pub metric: &'static str,
+    /// Its value here.
+    pub value: f64,
+    /// Its value in the paper, where it reports one.
+    pub paper: Option<f64>,
+}
+
+/// How a training is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct TrainOptions {
+    /// Epochs; the model's own number when absent.
+    pub epochs: Option<usize>,
+    /// Seed of data, weights and order.
+    pub seed: u64,
+    /// Folder with the data sets that cannot be computed.
+    pub data: Option<PathBuf>,
+}
+
+/// What a training gives.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The weights, rounded as their file rounds them, with the notes that the file will carry.
+    pub weights: StoredWeights,
+    /// Scores on the whole test part, measured with these weights.
+    pub scores: Vec<Score>,
+}
+
+/// Called as long work goes on, from any thread.
+pub type Progress<'a> = &'a (dyn Fn(Step<'_>) + Sync);
+
+/// How far long work has come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step<'a> {
+    /// What is being done, such as `simulate` or `train`.
+    pub stage: &'a str,
+    /// Units done.
+    pub done: usize,
+    /// Units in all.
+    pub total: usize,
+    /// The loss, while training.
+    pub loss: Option<f64>,
+}
+
+/// Every model.
+#[must_use]
+pub fn registry() -> &'static [&'static Model] {
+    &MODELS
+}
+
+/// The model of that name.
+///
+/// # Errors
+/// [`ModelError::UnknownModel`] with the names that there are.
+pub fn find(name: &str) -> Result<&'static Model, ModelError> {
+    registry().iter().copied().find(|model| model.name == name).ok_or_else(|| ModelError::UnknownModel {
+        name: name.to_owned(),
+        known: registry().iter().map(|model| model.name).collect::<Vec<_>>().join(", "),
+    })
+}
