@@ -26,10 +26,18 @@ const ITERATIONS: usize = 10_000;
 /// The eigenvalues, rising. Rounding may turn two equal ones into a complex pair: the real parts are taken. NaN for a matrix that
 /// is not finite.
 pub(crate) fn eigenvalues(matrix: &DMatrix<f64>) -> Vec<f64> {
-    let Some(schur) = Schur::try_new(matrix.clone(), f64::EPSILON, ITERATIONS) else {
-        return vec![f64::NAN; matrix.nrows()];
+    let size = matrix.nrows();
+    let mean = matrix.trace() / size as f64;
+    // The mean goes off first: what the eigenvalues differ by is then found to its own precision, however small it is.
+    let deviation = matrix - DMatrix::identity(size, size) * mean;
+    let norm = deviation.norm();
+    if norm <= f64::EPSILON * mean.abs() {
+        return vec![mean; size];
+    }
+    let Some(schur) = Schur::try_new(deviation / norm, f64::EPSILON, ITERATIONS) else {
+        return vec![f64::NAN; size];
     };
-    let mut values: Vec<f64> = schur.complex_eigenvalues().iter().map(|value| value.re).collect();
+    let mut values: Vec<f64> = schur.complex_eigenvalues().iter().map(|value| mean + norm * value.re).collect();
     values.sort_by(f64::total_cmp);
     values
 }
