@@ -51,9 +51,14 @@ fn scaled<E: Evaluator>(e: &E, coefficient: f64, x: &E::Ciphertext, to: Level) -
     e.mul_plain(&x, &e.encode_factor(&Diagonal::Constant(coefficient), above)?)
 }
 
+/// Whether a multiple by `coefficient` is cheap by additions alone: an integer of at most 20 bits.
+pub(crate) fn is_small_integer(coefficient: f64) -> bool {
+    coefficient.fract() == 0.0 && coefficient.abs() <= f64::from(1 << 20)
+}
+
 /// `coefficient * x` by doublings, for a coefficient that is an integer.
 fn integer_multiple<E: Evaluator>(e: &E, coefficient: f64, x: &E::Ciphertext) -> Result<E::Ciphertext> {
-    if coefficient.fract() != 0.0 || coefficient.abs() > f64::from(1 << 20) {
+    if !is_small_integer(coefficient) {
         return Err(Error::LevelExhausted {
             op: "combine with a fraction at the target level",
             level: e.level(x),

@@ -82,6 +82,18 @@ impl Geometry {
         }
         steps
     }
+
+    /// Whether a schedule with these rotate-and-adds folds.
+    ///
+    /// # Errors
+    /// [`Error::Schedule`] when it folds otherwise than [`Geometry::fold_steps`].
+    pub(crate) fn checked_fold(&self, fold: &[usize]) -> Result<bool> {
+        if fold.is_empty() || fold == self.fold_steps() {
+            return Ok(!fold.is_empty());
+        }
+        let reason = format!("it folds by {fold:?}, the map by {:?}", self.fold_steps());
+        Err(Error::Schedule { reason })
+    }
 }
 
 impl LinearMap {

@@ -34,6 +34,16 @@ impl BabyGiant {
         let baby = |giant: usize| (step + slots - giant) % slots;
         self.giant.iter().map(|giant| (*giant, baby(*giant))).find(|(_, baby)| self.baby.contains(baby))
     }
+
+    /// As [`BabyGiant::split`], for a diagonal that must be covered.
+    ///
+    /// # Errors
+    /// [`Error::Schedule`] naming the step.
+    pub fn cover(&self, step: usize, slots: usize) -> Result<(usize, usize)> {
+        self.split(step, slots).ok_or_else(|| Error::Schedule {
+            reason: format!("no baby and giant step make up rotation {step}"),
+        })
+    }
 }
 
 impl Schedule {
@@ -94,17 +104,9 @@ impl Schedule {
     pub fn check(&self, map: &LinearMap, slots: usize) -> Result<()> {
         let Self::Diagonals(schedule) = self else { return Ok(()) };
         let geometry = map.geometry(slots)?;
-        if !schedule.fold.is_empty() && schedule.fold != geometry.fold_steps() {
-            let reason = format!("it folds by {:?}, the map by {:?}", schedule.fold, geometry.fold_steps());
-            return Err(Error::Schedule { reason });
-        }
-        let steps = map.steps(slots, !schedule.fold.is_empty())?;
-        match steps.iter().flatten().find(|step| schedule.split(**step, slots).is_none()) {
-            None => Ok(()),
-            Some(step) => {
-                Err(Error::Schedule { reason: format!("no baby and giant step make up rotation {step}") })
-            }
-        }
+        let fold = geometry.checked_fold(&schedule.fold)?;
+        let steps: BTreeSet<usize> = map.steps(slots, fold)?.into_iter().flatten().collect();
+        steps.into_iter().try_for_each(|step| schedule.cover(step, slots).map(drop))
     }
 }
 

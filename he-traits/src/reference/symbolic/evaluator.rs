@@ -1,0 +1,273 @@
+//! The symbolic evaluator's operations.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::map::{self, SymbolicMap};
+use super::{Symbolic, SymbolicAddend, SymbolicCiphertext, SymbolicFactor};
+use crate::capability::{Complex, Exact, Function, Parts, Refresh};
+use crate::defaults::is_small_integer;
+use crate::{
+    Cost, Diagonal, Error, Evaluator, Keep, Level, LinearMap, Polynomial, Profile, Result, Schedule, Step,
+    polynomial,
+};
+
+impl Symbolic {
+    fn encoded(&self, op: &'static str, values: &Diagonal, at: Level) -> Result<Level> {
+        let at = self.at(op, at)?;
+        values.check(op, self.profile.slots)?;
+        if !self.profile.complex {
+            values.real(&self.profile.backend)?;
+        }
+        let mut record = self.lock();
+        record.counts.encodes += 1;
+        record.setup_seconds += self.profile.costs.encode.at(at);
+        record.factor_bytes += self.profile.sizes.factor.at(at);
+        Ok(at)
+    }
+
+    /// One term of a `combine` to level `to`: whether it costs a product with a constant, and the levels are right.
+    fn term(&self, coefficient: f64, position: usize, from: Level, to: Level) -> Result<()> {
+        if !coefficient.is_finite() {
+            return Err(Error::Value {
+                op: "combine",
+                position,
+                value: coefficient,
+                reason: "it is not finite",
+            });
+        }
+        if from < to {
+            return Err(Error::LevelRaise { op: "combine", from, to });
+        }
+        if from == to && !to.is_unbounded() {
+            if !is_small_integer(coefficient) {
+                return Err(Error::LevelExhausted { op: "combine", level: from, needs: 1 });
+            }
+            let doublings = coefficient.abs().max(1.0).log2() as u64;
+            self.additions(doublings, from);
+        } else if coefficient != 1.0 || from != to {
+            self.plain_products(1, from);
+        }
+        Ok(())
+    }
+}
+
+impl Evaluator for Symbolic {
+    type Ciphertext = SymbolicCiphertext;
+    type Factor = SymbolicFactor;
+    type Addend = SymbolicAddend;
+    type Map = SymbolicMap;
+
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn level(&self, x: &SymbolicCiphertext) -> Level {
+        x.0
+    }
+
+    fn encode_factor(&self, values: &Diagonal, at: Level) -> Result<SymbolicFactor> {
+        self.at("encode_factor", at)?.spend("encode_factor", 1)?;
+        self.encoded("encode_factor", values, at).map(SymbolicFactor)
+    }
+
+    fn encode_addend(&self, values: &Diagonal, at: Level) -> Result<SymbolicAddend> {
+        self.encoded("encode_addend", values, at).map(SymbolicAddend)
+    }
+
+    fn add(&self, a: &SymbolicCiphertext, b: &SymbolicCiphertext) -> Result<SymbolicCiphertext> {
+        a.0.same("add", b.0)?;
+        self.additions(1, a.0);
+        Ok(*a)
+    }
+
+    fn neg(&self, a: &SymbolicCiphertext) -> Result<SymbolicCiphertext> {
+        Ok(*a)
+    }
+
+    fn add_plain(&self, a: &SymbolicCiphertext, b: &SymbolicAddend) -> Result<SymbolicCiphertext> {
+        a.0.same("add_plain", b.0)?;
+        self.additions(1, a.0);
+        Ok(*a)
+    }
+
+    fn mul(&self, a: &SymbolicCiphertext, b: &SymbolicCiphertext) -> Result<SymbolicCiphertext> {
+        self.mul_sum(&[(a, b)])
+    }
+
+    fn mul_plain(&self, a: &SymbolicCiphertext, b: &SymbolicFactor) -> Result<SymbolicCiphertext> {
+        self.mul_plain_sum(&[(a, b)])
+    }
+
+    fn rotate(&self, a: &SymbolicCiphertext, step: Step) -> Result<SymbolicCiphertext> {
+        self.rotate_many(a, &[step])?;
+        Ok(*a)
+    }
+
+    fn prepare(
+        &self,
+        map: &Arc<LinearMap>,
+        schedule: &Schedule,
+        at: Level,
+        keep: Keep,
+    ) -> Result<SymbolicMap> {
+        map::prepare(self, map, schedule, self.at("prepare", at)?, keep)
+    }
+
+    fn linear(&self, x: &[&SymbolicCiphertext], map: &SymbolicMap) -> Result<Vec<SymbolicCiphertext>> {
+        map::apply(self, x, map)
+    }
+
+    fn sub(&self, a: &SymbolicCiphertext, b: &SymbolicCiphertext) -> Result<SymbolicCiphertext> {
+        a.0.same("sub", b.0)?;
+        self.additions(1, a.0);
+        Ok(*a)
+    }
+
+    fn add_scalar(&self, a: &SymbolicCiphertext, constant: f64) -> Result<SymbolicCiphertext> {
+        Diagonal::Constant(constant).check("add_scalar", self.profile.slots)?;
+        self.additions(1, a.0);
+        Ok(*a)
+    }
+
+    fn rotate_many(&self, a: &SymbolicCiphertext, steps: &[Step]) -> Result<Vec<SymbolicCiphertext>> {
+        let slots = self.profile.slots;
+        let distinct: BTreeSet<usize> =
+            steps.iter().map(|step| step.normalised(slots)).filter(|step| *step != 0).collect();
+        self.rotations(distinct.len() as u64, a.0);
+        let mut record = self.lock();
+        distinct.iter().for_each(|step| record.needs.rotate(*step, a.0));
+        Ok(vec![*a; steps.len()])
+    }
+
+    fn drop_to(&self, a: &SymbolicCiphertext, to: Level) -> Result<SymbolicCiphertext> {
+        if self.profile.top.is_unbounded() || a.0 == to {
+            return Ok(*a);
+        }
+        if to > a.0 {
+            return Err(Error::LevelRaise { op: "drop_to", from: a.0, to });
+        }
+        self.plain_products(1, a.0);
+        self.rescale(1, a.0);
+        Ok(SymbolicCiphertext(to))
+    }
+
+    fn combine(
+        &self,
+        terms: &[(f64, &SymbolicCiphertext)],
+        constant: f64,
+        to: Level,
+    ) -> Result<SymbolicCiphertext> {
+        Diagonal::Constant(constant).check("combine", self.profile.slots)?;
+        let to = if self.profile.top.is_unbounded() { Level::UNBOUNDED } else { to };
+        for (position, (coefficient, x)) in terms.iter().enumerate() {
+            self.term(*coefficient, position, x.0, to)?;
+        }
+        let highest = terms.iter().map(|(_, x)| x.0).max();
+        let highest = highest.ok_or_else(|| Error::shape("combine", "at least one term", "none"))?;
+        if highest > to {
+            self.rescale(1, highest);
+        }
+        self.additions(terms.len() as u64 - 1 + u64::from(constant != 0.0), to);
+        Ok(SymbolicCiphertext(to))
+    }
+
+    fn mul_sum(&self, pairs: &[(&SymbolicCiphertext, &SymbolicCiphertext)]) -> Result<SymbolicCiphertext> {
+        let first = pairs.first().ok_or_else(|| Error::shape("mul_sum", "at least one pair", "none"))?.0.0;
+        for (a, b) in pairs {
+            first.same("mul", a.0)?;
+            a.0.same("mul", b.0)?;
+        }
+        let to = first.spend("mul", 1)?;
+        self.products(pairs.len() as u64, first);
+        self.additions(pairs.len() as u64 - 1, first);
+        self.rescale(1, first);
+        Ok(SymbolicCiphertext(to))
+    }
+
+    fn mul_plain_sum(&self, pairs: &[(&SymbolicCiphertext, &SymbolicFactor)]) -> Result<SymbolicCiphertext> {
+        let first =
+            pairs.first().ok_or_else(|| Error::shape("mul_plain_sum", "at least one pair", "none"))?.0.0;
+        for (a, b) in pairs {
+            first.same("mul_plain", a.0)?;
+            a.0.same("mul_plain", b.0)?;
+        }
+        let to = first.spend("mul_plain", 1)?;
+        self.plain_products(pairs.len() as u64, first);
+        self.additions(pairs.len() as u64 - 1, first);
+        self.rescale(1, first);
+        Ok(SymbolicCiphertext(to))
+    }
+
+    fn polynomial(&self, x: &SymbolicCiphertext, polynomial: &Polynomial) -> Result<SymbolicCiphertext> {
+        self.lock().counts.polynomials += 1;
+        polynomial::evaluate(self, x, polynomial)
+    }
+
+    fn refresh(&self) -> Option<impl Refresh<SymbolicCiphertext>> {
+        self.profile.refresh.is_some().then_some(Capability(self))
+    }
+
+    fn exact(&self) -> Option<impl Exact<SymbolicCiphertext>> {
+        self.profile.exact.then_some(Capability(self))
+    }
+
+    fn complex(&self) -> Option<impl Complex<SymbolicCiphertext>> {
+        self.profile.complex.then_some(Capability(self))
+    }
+}
+
+/// The capabilities; which of them can be reached is decided by the profile.
+struct Capability<'a>(&'a Symbolic);
+
+impl Capability<'_> {
+    fn exact(&self, x: Level) {
+        let symbolic = self.0;
+        let slots = symbolic.profile.slots as u64;
+        symbolic
+            .spend(slots, symbolic.profile.costs.exact_slot, x, |counts, times| counts.exact_slots += times);
+    }
+}
+
+impl Refresh<SymbolicCiphertext> for Capability<'_> {
+    fn refresh(&self, x: &[&SymbolicCiphertext], _: Parts, to: Level) -> Result<Vec<SymbolicCiphertext>> {
+        let Some(refresh) = &self.0.profile.refresh else { return Ok(Vec::new()) };
+        if to > refresh.highest_output {
+            return Err(Error::LevelRaise { op: "refresh", from: refresh.highest_output, to });
+        }
+        for x in x {
+            if x.0 < refresh.lowest_input {
+                let needs = refresh.lowest_input.get().unwrap_or(0);
+                return Err(Error::LevelExhausted { op: "refresh", level: x.0, needs });
+            }
+            self.0.spend(1, Cost::flat(refresh.seconds), x.0, |counts, times| counts.refreshes += times);
+        }
+        Ok(vec![SymbolicCiphertext(to); x.len()])
+    }
+}
+
+impl Exact<SymbolicCiphertext> for Capability<'_> {
+    fn apply(&self, x: &SymbolicCiphertext, _: Function) -> Result<SymbolicCiphertext> {
+        self.exact(x.0);
+        Ok(*x)
+    }
+
+    fn div(&self, a: &SymbolicCiphertext, b: &SymbolicCiphertext) -> Result<SymbolicCiphertext> {
+        a.0.same("div", b.0)?;
+        self.exact(a.0);
+        Ok(*a)
+    }
+}
+
+impl Complex<SymbolicCiphertext> for Capability<'_> {
+    fn conjugate(&self, x: &SymbolicCiphertext) -> Result<SymbolicCiphertext> {
+        let costs = self.0.profile.costs;
+        self.0.spend(1, costs.rotate, x.0, |counts, times| counts.conjugations += times);
+        self.0.lock().needs.conjugate(x.0);
+        Ok(*x)
+    }
+
+    fn mul_i(&self, x: &SymbolicCiphertext) -> Result<SymbolicCiphertext> {
+        Ok(*x)
+    }
+}

@@ -1,0 +1,127 @@
+//! What a linear map costs, by its schedule.
+
+use std::collections::BTreeSet;
+
+use super::{Symbolic, SymbolicCiphertext};
+use crate::{BabyGiant, Error, Evaluator, Geometry, Keep, Level, LinearMap, Result, Schedule};
+
+/// A linear map of which only the work is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SymbolicMap {
+    in_blocks: usize,
+    out_blocks: usize,
+    level: Level,
+    work: Work,
+}
+
+/// Work for one value.
+#[derive(Clone, Debug, PartialEq)]
+enum Work {
+    Entries(u64),
+    Diagonals {
+        /// Rotations of each input block, a hoisted group each.
+        baby: Vec<u64>,
+        /// Rotations of partial sums and rotate-and-adds, over all output blocks.
+        giant: u64,
+        /// Products with a diagonal.
+        products: u64,
+        /// Additions over all output blocks.
+        additions: u64,
+        /// Diagonals encoded on the fly.
+        encodes: u64,
+    },
+}
+
+pub(super) fn prepare(
+    symbolic: &Symbolic,
+    map: &LinearMap,
+    schedule: &Schedule,
+    level: Level,
+    keep: Keep,
+) -> Result<SymbolicMap> {
+    level.spend("linear", 1)?;
+    let slots = symbolic.profile().slots;
+    let geometry = map.geometry(slots)?;
+    let work = match schedule {
+        Schedule::Matrix => Work::Entries(map.entries() * map.copies() as u64),
+        Schedule::Diagonals(baby_giant) => {
+            let work = diagonals(map, baby_giant, &geometry, keep)?;
+            note(symbolic, schedule, level, &work, keep);
+            work
+        }
+    };
+    Ok(SymbolicMap { in_blocks: geometry.in_blocks, out_blocks: geometry.out_blocks, level, work })
+}
+
+/// Notes the keys, all at the level of the map's input, and what encoding the diagonals beforehand costs.
+fn note(symbolic: &Symbolic, schedule: &Schedule, level: Level, work: &Work, keep: Keep) {
+    let (encode, bytes) = (symbolic.profile.costs.encode.at(level), symbolic.profile.sizes.factor.at(level));
+    let mut record = symbolic.lock();
+    for step in schedule.rotations() {
+        record.needs.rotate(step, level);
+    }
+    if let (Work::Diagonals { products, .. }, Keep::Encoded) = (work, keep) {
+        record.counts.encodes += products;
+        record.setup_seconds += *products as f64 * encode;
+        record.factor_bytes += *products as f64 * bytes;
+    }
+}
+
+fn diagonals(map: &LinearMap, schedule: &BabyGiant, geometry: &Geometry, keep: Keep) -> Result<Work> {
+    let fold = geometry.checked_fold(&schedule.fold)?;
+    let steps = map.steps(geometry.slots, fold)?;
+    let mut baby = vec![BTreeSet::new(); geometry.in_blocks];
+    let (mut giant, mut products, mut additions) = (0, 0, 0);
+    for of_output in steps.chunks(geometry.in_blocks) {
+        let mut giants = BTreeSet::new();
+        let before: u64 = products;
+        for (steps, baby) in of_output.iter().zip(&mut baby) {
+            for step in steps {
+                let (giant, baby_step) = schedule.cover(*step, geometry.slots)?;
+                giants.insert(giant);
+                baby.insert(baby_step);
+            }
+            products += steps.len() as u64;
+        }
+        let folds = if products > before { schedule.fold.len() as u64 } else { 0 };
+        giant += giants.iter().filter(|step| **step != 0).count() as u64 + folds;
+        additions += (products - before).saturating_sub(1) + folds;
+    }
+    let baby = baby.iter().map(|steps| steps.iter().filter(|step| **step != 0).count() as u64).collect();
+    let encodes = if keep == Keep::Values { products } else { 0 };
+    Ok(Work::Diagonals { baby, giant, products, additions, encodes })
+}
+
+pub(super) fn apply(
+    symbolic: &Symbolic,
+    x: &[&SymbolicCiphertext],
+    map: &SymbolicMap,
+) -> Result<Vec<SymbolicCiphertext>> {
+    if x.is_empty() || !x.len().is_multiple_of(map.in_blocks) {
+        return Err(Error::shape(
+            "linear",
+            format!("whole values of {} ciphertexts", map.in_blocks),
+            x.len(),
+        ));
+    }
+    x.iter().try_for_each(|block| map.level.same("linear", block.0))?;
+    let values = x.len() / map.in_blocks;
+    let (times, at, costs) = (values as u64, map.level, symbolic.profile.costs);
+    symbolic.lock().counts.linear_maps += times;
+    match &map.work {
+        Work::Entries(entries) => {
+            symbolic.spend(times * entries, costs.entry, at, |counts, times| counts.entries += times);
+        }
+        Work::Diagonals { baby, giant, products, additions, encodes } => {
+            for _ in 0..times {
+                baby.iter().for_each(|steps| symbolic.rotations(*steps, at));
+            }
+            symbolic.spend(times * giant, costs.rotate, at, |counts, times| counts.rotations += times);
+            symbolic.spend(times * encodes, costs.encode, at, |counts, times| counts.encodes += times);
+            symbolic.plain_products(times * products, at);
+            symbolic.additions(times * additions, at);
+            symbolic.rescale(times * map.out_blocks as u64, at);
+        }
+    }
+    Ok(vec![SymbolicCiphertext(at.spend("linear", 1)?); values * map.out_blocks])
+}
