@@ -5,6 +5,7 @@ mod fit;
 mod ranges;
 
 pub use fit::{fit, largest_error};
+pub(crate) use ranges::count_outside;
 pub use ranges::{Calibration, Range};
 
 use std::collections::BTreeMap;

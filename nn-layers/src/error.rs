@@ -122,6 +122,61 @@ pub enum Error {
     /// The contract between networks and schemes refused something.
     #[error(transparent)]
     Scheme(#[from] he_traits::Error),
+    /// A step of a program was refused by the scheme.
+    #[error("{step}: {source}")]
+    Step {
+        /// Name of the step: its layers, joined by `+`.
+        step: String,
+        /// What the scheme said.
+        source: he_traits::Error,
+    },
+    /// A program needs more levels than the scheme has.
+    #[error(
+        "{step} needs {needs} levels, {left} left: the network needs {depth} levels, {backend} has {top} at these parameters; \
+         take larger parameters, polynomials of lower degree, or a backend without levels"
+    )]
+    Levels {
+        /// Name of the first step that does not fit.
+        step: String,
+        /// Levels that it consumes.
+        needs: u32,
+        /// Levels that are left for it.
+        left: u32,
+        /// Levels that the whole program needs.
+        depth: u32,
+        /// Levels of a fresh ciphertext.
+        top: u32,
+        /// Name of the backend.
+        backend: String,
+    },
+    /// A program was made for other ciphertexts than the evaluator's.
+    #[error("the program was compiled for {expected} slots, the evaluator has {got}; compile it for these parameters")]
+    Slots {
+        /// Slots that the program was made for.
+        expected: usize,
+        /// Slots of the evaluator.
+        got: usize,
+    },
+    /// Decrypted blocks do not fit the layout of the result.
+    #[error("a result of {expected} blocks of {slots} slots was expected, got blocks of {got:?} slots")]
+    Blocks {
+        /// Number of blocks.
+        expected: usize,
+        /// Slots of each.
+        slots: usize,
+        /// Lengths of the blocks that came.
+        got: Vec<usize>,
+    },
+    /// A sample has not as many ciphertexts as the input's layout.
+    #[error("sample {sample} has {got} ciphertexts, the program's input takes {expected}")]
+    Samples {
+        /// Index of the sample.
+        sample: usize,
+        /// Ciphertexts of one sample.
+        expected: usize,
+        /// Ciphertexts that came.
+        got: usize,
+    },
     /// A layer cannot be trained.
     #[error("{node} ({layer}): {reason}")]
     NotTrainable {

@@ -20,6 +20,8 @@ pub use input::Input;
 pub use linear::Linear;
 
 use crate::clear::Job;
+use crate::lower::Lowered;
+use crate::tensor::Tensor;
 
 /// A parameter of a layer: its name within the node and its shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +65,10 @@ pub trait Operation {
     /// Computes the output of `job.images` images into `out`, in the clear: the layer's specification. Shapes and
     /// weights were checked before.
     fn clear(&self, job: &mut Job<'_>, out: &mut [f64]);
+
+    /// The layer under encryption: a linear map between elements, or a function of each. Shapes and weights were checked
+    /// before; `parameters` are in the order of [`Operation::parameters`].
+    fn lower(&self, inputs: &[&[usize]], output: &[usize], parameters: &[&Tensor]) -> Lowered;
 }
 
 macro_rules! layers {
@@ -115,4 +121,9 @@ pub(crate) fn one_input<'a>(inputs: &[&'a [usize]], wanted: &str) -> Result<&'a 
         [shape] => Ok(shape),
         _ => Err(Refusal::Inputs(format!("one input, {wanted}"))),
     }
+}
+
+/// An image's shape as an array; all ones where it has other dimensions, which the graph's checks rule out.
+pub(crate) fn image_shape(shape: &[usize]) -> [usize; 3] {
+    shape.try_into().unwrap_or([1; 3])
 }

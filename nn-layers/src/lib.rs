@@ -20,16 +20,29 @@
 //! # Ok::<(), nn_layers::Error>(())
 //! ```
 
+pub mod approx;
 pub mod clear;
+pub mod compile;
 pub mod error;
+pub mod fold;
 pub mod graph;
 pub mod layers;
+pub mod lower;
+pub mod pack;
+pub mod plan;
+pub mod program;
+pub mod run;
 pub mod tensor;
 pub mod train;
 pub mod weights;
 
+pub use approx::{ActivationRecord, Degree, Replacement};
+pub use compile::{Compiled, Options, compile, compile_for};
 pub use error::{Error, Result};
 pub use graph::{Network, NetworkBuilder, Node, NodeId};
 pub use layers::{Activation, Add, AvgPool2d, Chebyshev, Conv2d, Flatten, Input, Layer, Linear};
+pub use pack::Layout;
+pub use program::{Program, Step, StepKind, StepSummary};
+pub use run::{Prepared, Progress};
 pub use tensor::Tensor;
 pub use weights::Weights;

@@ -10,7 +10,7 @@
 mod choose;
 mod packed_map;
 
-pub(crate) use choose::{Choice, dense_slots, spread_layouts};
+pub(crate) use choose::{Choice, dense_slots, input_layout};
 pub use packed_map::PackedMap;
 
 use he_traits::Diagonal;
@@ -70,6 +70,31 @@ impl Layout {
             places: places(planes * plane, slots),
             slots,
         }
+    }
+
+    /// No element at all.
+    pub(crate) const fn empty() -> Layout {
+        Layout {
+            shape: Vec::new(),
+            channels: 0,
+            height: 0,
+            width: 0,
+            gap: 1,
+            row: 1,
+            plane: 1,
+            places: 1,
+            slots: 1,
+        }
+    }
+
+    /// The same places for a tensor of another shape with as many elements.
+    pub(crate) fn with_shape(&self, shape: &[usize]) -> Layout {
+        Layout { shape: shape.to_vec(), ..self.clone() }
+    }
+
+    /// Whether each element lies at the same place in both layouts, whatever the shapes are called.
+    pub fn same_places(&self, other: &Layout) -> bool {
+        self.with_shape(&other.shape) == *other
     }
 
     /// Shape of the tensor, without the batch.

@@ -7,6 +7,8 @@ use he_traits::{Level, Profile};
 
 use crate::error::{Error, Result};
 use crate::fold::{Folded, FoldedKind, FoldedStep, ValueId};
+use crate::lower::Operator;
+use crate::pack::Layout;
 
 /// Levels of a folded network's values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,14 +21,22 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Walks the steps and adds their depths up.
+    /// Walks the steps and adds their depths up. `layouts` are those of the values, where they are known: a value that must
+    /// move to another layout before it can be added costs a level.
     ///
     /// # Errors
     /// [`Error::Step`] for a polynomial that is none.
-    pub fn new(folded: &Folded) -> Result<Plan> {
+    pub fn new(folded: &Folded, layouts: Option<&[Layout]>) -> Result<Plan> {
         let mut plan = Plan { spent: vec![0], before: Vec::new(), depth: 0 };
-        for step in &folded.steps {
-            let (before, after) = plan.levels(step)?;
+        for (index, step) in folded.steps.iter().enumerate() {
+            let stays = |value: ValueId| {
+                let of = |value: usize| layouts.and_then(|layouts| layouts.get(value));
+                match (of(value.index()), of(index + 1)) {
+                    (Some(from), Some(to)) => from.same_places(to),
+                    _ => true,
+                }
+            };
+            let (before, after) = plan.levels(step, stays)?;
             plan.before.push(before);
             plan.spent.push(after);
         }
@@ -79,7 +89,7 @@ impl Plan {
     }
 
     /// Levels spent before and after a step.
-    fn levels(&self, step: &FoldedStep) -> Result<(u32, u32)> {
+    fn levels(&self, step: &FoldedStep, stays: impl Fn(ValueId) -> bool) -> Result<(u32, u32)> {
         match &step.kind {
             FoldedKind::Pointwise { input, function } => {
                 let before = self.spent(*input);
@@ -87,9 +97,11 @@ impl Plan {
                 Ok((before, before + depth))
             }
             FoldedKind::Affine { terms, .. } => {
-                let of = |identity: bool| {
-                    let chosen = terms.iter().filter(move |(_, operator)| operator.is_identity() == identity);
-                    chosen.map(|(value, _)| self.spent(*value)).max()
+                let of = |free: bool| {
+                    let free_term = |(value, operator): &&(ValueId, Operator)| {
+                        (operator.is_identity() && stays(*value)) == free
+                    };
+                    terms.iter().filter(free_term).map(|(value, _)| self.spent(*value)).max()
                 };
                 Ok(match (of(false), of(true)) {
                     (None, added) => (added.unwrap_or(0), added.unwrap_or(0)),

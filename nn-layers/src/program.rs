@@ -3,14 +3,14 @@
 mod build;
 mod clear;
 mod describe;
-mod symbolic;
+
 
 use std::sync::Arc;
 
 use he_traits::{Diagonal, Function, Level, LinearMap, Polynomial, Schedule};
 
 pub use describe::StepSummary;
-pub use symbolic::{StepCost, SymbolicRun};
+
 
 use crate::approx::ActivationRecord;
 use crate::error::{Error, Result};
@@ -33,7 +33,7 @@ pub struct Program {
     pub(crate) output: ValueId,
     pub(crate) activations: Vec<ActivationRecord>,
     pub(crate) network: Network,
-    pub(crate) weights: Weights,
+    pub(crate) weights: Arc<Weights>,
 }
 
 /// One step; step `i` makes value `i + 1` (value 0 is the input).

@@ -1,9 +1,11 @@
 //! Functions of every value by itself.
 
-use he_traits::vector_math;
+use he_traits::{Function, vector_math};
 
 use super::{Operation, Refusal, one_input};
 use crate::clear::Job;
+use crate::lower::Lowered;
+use crate::tensor::Tensor;
 
 /// A function of every value by itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +51,19 @@ impl Chebyshev {
     }
 }
 
+impl Activation {
+    /// The function as the contract between networks and schemes names it, `None` for polynomials.
+    pub fn function(&self) -> Option<Function> {
+        match self {
+            Activation::Sigmoid => Some(Function::Sigmoid),
+            Activation::Tanh => Some(Function::Tanh),
+            Activation::Relu => Some(Function::Relu),
+            Activation::Square => Some(Function::Square),
+            Activation::Polynomial(_) => None,
+        }
+    }
+}
+
 impl Operation for Activation {
     fn kind(&self) -> &'static str {
         match self {
@@ -85,5 +100,9 @@ impl Operation for Activation {
             Activation::Square => out.iter_mut().for_each(|x| *x *= *x),
             Activation::Polynomial(polynomial) => out.iter_mut().for_each(|x| *x = polynomial.value(*x)),
         }
+    }
+
+    fn lower(&self, _: &[&[usize]], _: &[usize], _: &[&Tensor]) -> Lowered {
+        Lowered::Pointwise(self.clone())
     }
 }

@@ -2,6 +2,8 @@
 
 use super::{Operation, Refusal};
 use crate::clear::Job;
+use crate::lower::{Lowered, Operator};
+use crate::tensor::{Tensor, numel};
 
 /// `a + b`, element by element; both of the same shape (no broadcasting).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,5 +29,10 @@ impl Operation for Add {
         for (sum, b) in out.iter_mut().zip(job.input(1)) {
             *sum += b;
         }
+    }
+
+    fn lower(&self, _: &[&[usize]], output: &[usize], _: &[&Tensor]) -> Lowered {
+        let identity = Operator::identity(numel(output));
+        Lowered::Affine { maps: vec![identity.clone(), identity], bias: None }
     }
 }

@@ -5,8 +5,10 @@
 )]
 
 use super::window::Window;
-use super::{Operation, Refusal, one_input};
+use super::{Operation, Refusal, image_shape, one_input};
 use crate::clear::Job;
+use crate::lower::{Lowered, Operator, WindowMap};
+use crate::tensor::Tensor;
 
 /// PyTorch's `AvgPool2d`: the mean of each window; zeros of the padding count (`count_include_pad`, PyTorch's default).
 ///
@@ -89,6 +91,13 @@ impl Operation for AvgPool2d {
             }
             map.iter_mut().for_each(|sum| *sum *= share);
         }
+    }
+
+    fn lower(&self, inputs: &[&[usize]], output: &[usize], _: &[&Tensor]) -> Lowered {
+        let input = image_shape(inputs.first().unwrap_or(&&[][..]));
+        let share = 1.0 / (self.kernel[0] * self.kernel[1]) as f64;
+        let map = WindowMap::pooling(input, image_shape(output), self.windows(), share);
+        Lowered::affine(Operator::matrix(map), None)
     }
 }
 

@@ -5,8 +5,10 @@
 )]
 
 use super::window::Window;
-use super::{Operation, Parameter, Refusal, one_input};
+use super::{Operation, Parameter, Refusal, image_shape, one_input};
 use crate::clear::Job;
+use crate::lower::{Lowered, Operator, WindowMap};
+use crate::tensor::Tensor;
 use crate::clear::matmul::{Matrix, MatrixMut, multiply_add};
 
 /// PyTorch's `Conv2d` (a cross-correlation, as there): zero padding, stride, dilation, groups.
@@ -155,6 +157,15 @@ impl Operation for Conv2d {
                 );
             }
         }
+    }
+
+    fn lower(&self, inputs: &[&[usize]], output: &[usize], parameters: &[&Tensor]) -> Lowered {
+        let values = |index: usize| parameters.get(index).map(|tensor| tensor.data());
+        let (input, output) = (image_shape(inputs.first().unwrap_or(&&[][..])), image_shape(output));
+        let weights = values(0).unwrap_or(&[]);
+        let map = WindowMap::convolution(input, output, self.windows(), self.groups, weights);
+        let each = |bias: &[f64]| bias.iter().flat_map(|b| vec![*b; output[1] * output[2]]).collect();
+        Lowered::affine(Operator::matrix(map), values(1).map(each))
     }
 }
 

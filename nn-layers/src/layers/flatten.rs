@@ -2,7 +2,8 @@
 
 use super::{Operation, Refusal, one_input};
 use crate::clear::Job;
-use crate::tensor::numel;
+use crate::lower::{Lowered, Operator};
+use crate::tensor::{Tensor, numel};
 
 /// PyTorch's `Flatten`: `[C, H, W]` becomes `[C · H · W]`, the values stay where they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,4 +23,8 @@ impl Operation for Flatten {
     }
 
     fn clear(&self, _job: &mut Job<'_>, _out: &mut [f64]) {}
+
+    fn lower(&self, _: &[&[usize]], output: &[usize], _: &[&Tensor]) -> Lowered {
+        Lowered::affine(Operator::identity(numel(output)), None)
+    }
 }

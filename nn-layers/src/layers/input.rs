@@ -2,6 +2,8 @@
 
 use super::{Operation, Refusal};
 use crate::clear::Job;
+use crate::lower::Lowered;
+use crate::tensor::Tensor;
 
 /// The first node of a network: it holds the batch of inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,5 +36,9 @@ impl Operation for Input {
 
     fn in_place(&self) -> bool {
         true
+    }
+
+    fn lower(&self, _: &[&[usize]], _: &[usize], _: &[&Tensor]) -> Lowered {
+        Lowered::Input
     }
 }

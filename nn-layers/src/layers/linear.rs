@@ -2,6 +2,8 @@
 
 use super::{Operation, Parameter, Refusal, one_input};
 use crate::clear::Job;
+use crate::lower::{DenseMap, Lowered, Operator};
+use crate::tensor::Tensor;
 use crate::clear::matmul::{Matrix, MatrixMut, multiply_add};
 
 /// PyTorch's `Linear`: `y = W x + b`.
@@ -61,5 +63,11 @@ impl Operation for Linear {
         let weight = Matrix::row_major(job.parameter(0).unwrap_or(&[]), self.out_features, self.in_features);
         let outputs = MatrixMut::row_major(out, job.images, self.out_features);
         multiply_add(inputs, weight.transposed(), outputs, job.parallelism);
+    }
+
+    fn lower(&self, _: &[&[usize]], _: &[usize], parameters: &[&Tensor]) -> Lowered {
+        let values = |index: usize| parameters.get(index).map(|tensor| tensor.data());
+        let map = DenseMap::new(self.in_features, values(0).unwrap_or(&[]));
+        Lowered::affine(Operator::matrix(map), values(1).map(<[f64]>::to_vec))
     }
 }

@@ -5,8 +5,8 @@ use he_traits::{Level, LinearStyle, Profile};
 use super::Layout;
 use crate::lower::Operator;
 
-/// Layouts for the input of a network: dense, or images on a grid of their own width where diagonals count.
-pub(crate) fn spread_layouts(shape: &[usize], profile: &Profile) -> Layout {
+/// The layout of a network's input: dense, or images on a grid of their own width where diagonals count.
+pub(crate) fn input_layout(shape: &[usize], profile: &Profile) -> Layout {
     match (profile.linear, shape) {
         (LinearStyle::Diagonals, [_, _, width]) => Layout::multiplexed(shape, 1, *width, profile.slots),
         _ => Layout::dense(shape, profile.slots),
@@ -45,7 +45,7 @@ impl<'a> Choice<'a> {
     /// Rough cost of a map: its products, and baby and giant steps of equal number. Good for comparing layouts; the
     /// schedule is chosen exactly, later.
     fn seconds(&mut self, operator: &Operator, input: &Layout, output: &Layout) -> f64 {
-        if operator.is_identity() && input == output {
+        if operator.is_identity() && input.same_places(output) {
             return 0.0;
         }
         let (small, large) = (output.period().min(input.period()), output.period().max(input.period()));
@@ -92,8 +92,8 @@ fn candidates(shape: &[usize], terms: &[(&Operator, &Layout)], slots: usize) -> 
         }
     };
     for (operator, input) in terms {
-        if operator.is_scalar() && input.shape() == shape {
-            push((*input).clone());
+        if operator.is_scalar() {
+            push(input.with_shape(shape));
         }
         if let ([_, height, width], [_, in_height, in_width]) = (shape, input.shape()) {
             let stride = ((in_height + height / 2) / height).max((in_width + width / 2) / width).max(1);

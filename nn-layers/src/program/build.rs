@@ -9,7 +9,7 @@ use crate::approx::Functions;
 use crate::error::{Error, Result};
 use crate::fold::{Folded, FoldedKind, FoldedStep, ValueId};
 use crate::lower::Operator;
-use crate::pack::{Choice, Layout, PackedMap, spread_layouts};
+use crate::pack::{Choice, Layout, PackedMap, input_layout};
 use crate::plan::Plan;
 use crate::weights::Weights;
 
@@ -19,17 +19,15 @@ impl Program {
     /// # Errors
     /// [`Error::Levels`] when the profile has too few levels, [`Error::Step`] when a map cannot be scheduled.
     pub fn new(folded: &Folded, functions: Functions, weights: &Weights, profile: &Profile) -> Result<Program> {
-        let plan = Plan::new(folded)?;
+        let layouts = layouts(folded, profile);
+        let plan = Plan::new(folded, Some(&layouts))?;
         let input_level = plan.input_level(folded, profile)?;
-        let mut layouts = vec![spread_layouts(&folded.input, profile)];
         let mut steps = Vec::with_capacity(folded.steps.len());
         for (index, step) in folded.steps.iter().enumerate() {
+            let output = ValueId(index + 1);
             let before = plan.before(index, input_level);
-            let after = plan.level(ValueId(index + 1), input_level);
-            let layout = layout_of(step, &layouts, profile, before);
-            let kind = lower(step, &layouts, &layout, profile, before)?;
-            layouts.push(layout);
-            steps.push(Step { name: step.name.clone(), kind, before, after });
+            let kind = lower(step, &layouts, at(&layouts, output), profile, before)?;
+            steps.push(Step { name: step.name.clone(), kind, before, after: plan.level(output, input_level) });
         }
         Ok(Program {
             slots: profile.slots,
@@ -40,7 +38,7 @@ impl Program {
             output: folded.output,
             activations: functions.records,
             network: functions.network,
-            weights: weights.clone(),
+            weights: Arc::new(weights.clone()),
         })
     }
 }
@@ -49,15 +47,24 @@ fn at(layouts: &[Layout], value: ValueId) -> &Layout {
     layouts.get(value.index()).unwrap_or(&super::EMPTY)
 }
 
-fn layout_of(step: &FoldedStep, layouts: &[Layout], profile: &Profile, level: Level) -> Layout {
-    match &step.kind {
-        FoldedKind::Pointwise { input, .. } => at(layouts, *input).clone(),
-        FoldedKind::Affine { terms, .. } => {
-            let terms: Vec<(&Operator, &Layout)> =
-                terms.iter().map(|(value, operator)| (operator, at(layouts, *value))).collect();
-            Choice::new(profile, level).layout(&step.shape, &terms)
-        }
+/// The layouts of all values: the input's, then one for each step.
+fn layouts(folded: &Folded, profile: &Profile) -> Vec<Layout> {
+    // Costs of rotations and products grow alike with the level, so that a level in the middle serves to compare layouts.
+    let middle = profile.top.get().map_or(Level::UNBOUNDED, |top| Level::new(top / 2));
+    let mut choice = Choice::new(profile, middle);
+    let mut layouts = vec![input_layout(&folded.input, profile)];
+    for step in &folded.steps {
+        let layout = match &step.kind {
+            FoldedKind::Pointwise { input, .. } => at(&layouts, *input).with_shape(&step.shape),
+            FoldedKind::Affine { terms, .. } => {
+                let terms: Vec<(&Operator, &Layout)> =
+                    terms.iter().map(|(value, operator)| (operator, at(&layouts, *value))).collect();
+                choice.layout(&step.shape, &terms)
+            }
+        };
+        layouts.push(layout);
     }
+    layouts
 }
 
 fn lower(

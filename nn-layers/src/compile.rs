@@ -1,0 +1,217 @@
+//! From a network to parameters and a program, for one scheme.
+
+use he_traits::{LinearStyle, Profile, Requirements, Scheme};
+use serde::{Deserialize, Serialize};
+
+use crate::approx::{self, Calibration, Degree, Functions, Nonlinear};
+use crate::error::{Error, Result};
+use crate::fold::{Composition, Folded, FoldedKind};
+use crate::graph::Network;
+use crate::pack::dense_slots;
+use crate::plan::Plan;
+use crate::program::Program;
+use crate::tensor::{Tensor, numel};
+use crate::weights::Weights;
+
+/// What a compilation may choose, and how well.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// How the degrees of activations' polynomials are chosen.
+    pub degree: Degree,
+    /// Whether lower degrees are tried when a scheme has no parameters that are deep enough. Every program records the
+    /// degrees and errors that it got.
+    pub lower_degrees: bool,
+    /// Share of its width by which a calibrated range is widened at both ends: inputs that were not among the calibration
+    /// data leave it by less, and a polynomial explodes outside.
+    pub margin: f64,
+    /// Bits of absolute precision that parameters must give to values near 1.
+    pub precision_bits: u32,
+    /// How many times larger than anything seen in calibration a value may become.
+    pub headroom: f64,
+}
+
+impl Default for Options {
+    /// Errors below 1/1000 at degree 31 at most, lower degrees where parameters end, a margin of a tenth, 20 bits.
+    fn default() -> Options {
+        Options {
+            degree: Degree::Error { error: 1e-3, most: 31 },
+            lower_degrees: true,
+            margin: 0.1,
+            precision_bits: 20,
+            headroom: 2.0,
+        }
+    }
+}
+
+/// A network compiled for a scheme.
+#[derive(Debug, Clone)]
+pub struct Compiled<S: Scheme> {
+    /// Parameters that are just large enough.
+    pub params: S::Params,
+    /// Their description.
+    pub profile: Profile,
+    /// What to compute.
+    pub program: Program,
+}
+
+/// Compiles `network` for the scheme `S`: ranges and polynomials from `calibration` inputs, folding, parameters, packing and
+/// levels. Slots, depth and parameters depend on each other, so this iterates until they agree.
+///
+/// # Shapes
+/// `calibration` is `[N, ..]` with the network's input shape; a few hundred inputs like those to come.
+///
+/// # Errors
+/// Those of the network, the weights and the calibration inputs; [`Error::Scheme`] when the scheme has no secure parameters
+/// for what the network needs; [`Error::Levels`] naming the step for which no level is left.
+pub fn compile<S: Scheme>(
+    network: &Network,
+    weights: &Weights,
+    calibration: &Tensor,
+    options: &Options,
+) -> Result<Compiled<S>> {
+    let source = Source::new(network, weights, calibration, options)?;
+    let mut degree = options.degree;
+    loop {
+        match source.compile::<S>(degree) {
+            Err(Error::Scheme(he_traits::Error::Parameters { reason })) => {
+                degree = lower(degree).filter(|_| options.lower_degrees).ok_or_else(|| {
+                    Error::Scheme(he_traits::Error::Parameters { reason })
+                })?;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Compiles `network` for a scheme at given parameters.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_for(
+    network: &Network,
+    weights: &Weights,
+    calibration: &Tensor,
+    options: &Options,
+    profile: &Profile,
+) -> Result<Program> {
+    let source = Source::new(network, weights, calibration, options)?;
+    let mut degree = options.degree;
+    loop {
+        let (folded, functions) = source.fold(profile, degree)?;
+        match Program::new(&folded, functions, weights, profile) {
+            Err(error @ Error::Levels { .. }) => {
+                degree = lower(degree).filter(|_| options.lower_degrees).ok_or(error)?;
+            }
+            done => return source.finished(done?),
+        }
+    }
+}
+
+/// The next lower degree that saves a level, `None` below 3.
+fn lower(degree: Degree) -> Option<Degree> {
+    match degree {
+        Degree::Fixed(_) => None,
+        Degree::Error { error, most } => {
+            let fewer = (most + 1).next_power_of_two() / 2 - 1;
+            (fewer >= 3).then_some(Degree::Error { error, most: fewer })
+        }
+    }
+}
+
+/// A network with its weights and what its calibration showed.
+struct Source<'a> {
+    network: &'a Network,
+    weights: &'a Weights,
+    inputs: &'a Tensor,
+    calibration: Calibration,
+    options: &'a Options,
+}
+
+impl<'a> Source<'a> {
+    fn new(
+        network: &'a Network,
+        weights: &'a Weights,
+        inputs: &'a Tensor,
+        options: &'a Options,
+    ) -> Result<Source<'a>> {
+        let calibration = Calibration::new(network, weights, inputs)?;
+        Ok(Source { network, weights, inputs, calibration, options })
+    }
+
+    fn fold(&self, profile: &Profile, degree: Degree) -> Result<(Folded, Functions)> {
+        let functions =
+            approx::choose(self.network, &self.calibration, profile.exact, degree, self.options.margin)?;
+        let composition = match profile.linear {
+            LinearStyle::Matrix if profile.top.is_unbounded() => Composition::SaveEntries,
+            _ => Composition::SaveLevels,
+        };
+        let folded = Folded::new(self.network, self.weights, &functions.by_node, composition)?;
+        Ok((folded, functions))
+    }
+
+    fn compile<S: Scheme>(&self, degree: Degree) -> Result<Compiled<S>> {
+        /// Depth and slots only ever grow; a few rounds settle them.
+        const ROUNDS: usize = 8;
+        let mut requirements = Requirements {
+            depth: 1,
+            slots: 1,
+            precision_bits: self.options.precision_bits,
+            bound: self.options.headroom * self.calibration.bound().max(1.0),
+        };
+        let mut profile = S::profile(&S::parameters(&requirements)?)?;
+        for _ in 0..ROUNDS {
+            let (folded, functions) = self.fold(&profile, degree)?;
+            requirements.depth = requirements.depth.max(Plan::new(&folded, None)?.depth());
+            requirements.slots = slots(&folded, &profile);
+            requirements.bound = requirements.bound.max(self.options.headroom * largest(&functions));
+            let params = S::parameters(&requirements)?;
+            profile = S::profile(&params)?;
+            match Program::new(&folded, functions, self.weights, &profile) {
+                Err(Error::Levels { depth, top, .. }) if depth > top => requirements.depth = depth,
+                done => {
+                    let program = self.finished(done?)?;
+                    return Ok(Compiled { params, profile, program });
+                }
+            }
+        }
+        Err(Error::Scheme(he_traits::Error::parameters(format!(
+            "depth and slots of {} did not settle (depth {})",
+            self.network.name(),
+            requirements.depth
+        ))))
+    }
+
+    /// Adds to the records how often calibration inputs leave the intervals.
+    fn finished(&self, mut program: Program) -> Result<Program> {
+        let counts = approx::count_outside(&program.network, self.weights, self.inputs)?;
+        for record in &mut program.activations {
+            if let Some(node) = self.network.find(&record.node)
+                && let Some((outside, of)) = counts.get(&node.id())
+            {
+                (record.outside, record.looked_at) = (*outside, *of);
+            }
+        }
+        Ok(program)
+    }
+}
+
+/// Largest value of a polynomial on its interval, as its coefficients bound it.
+fn largest(functions: &Functions) -> f64 {
+    let bound = |function: &Nonlinear| match function {
+        Nonlinear::Polynomial(p) => p.coefficients.iter().map(|c| c.abs()).sum(),
+        _ => 0.0,
+    };
+    functions.by_node.values().map(bound).fold(0.0, f64::max)
+}
+
+/// Slots that the values of a folded network want.
+fn slots(folded: &Folded, profile: &Profile) -> usize {
+    let affine = folded.steps.iter().filter(|step| matches!(step.kind, FoldedKind::Affine { .. }));
+    let counts: Vec<usize> =
+        std::iter::once(numel(&folded.input)).chain(affine.map(|step| numel(&step.shape))).collect();
+    match profile.linear {
+        LinearStyle::Matrix => dense_slots(&counts),
+        // Values may fill several ciphertexts; a ciphertext that holds the input is enough to begin with.
+        LinearStyle::Diagonals => numel(&folded.input).next_power_of_two(),
+    }
+}

@@ -1,0 +1,89 @@
+//! A program in words and numbers, for reports.
+
+use he_traits::{Level, Schedule};
+use serde::Serialize;
+
+use super::{Program, StepKind, Term};
+use crate::fold::ValueId;
+use crate::pack::Layout;
+
+/// One step of a program, for tables.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepSummary {
+    /// Names of the layers in it.
+    pub name: String,
+    /// What it computes, in a few words ("map 128 x 4096", "polynomial of degree 15", "sigmoid").
+    pub operation: String,
+    /// Level of the operands; `None` without a budget.
+    pub before: Option<u32>,
+    /// Level of the result; `None` without a budget.
+    pub after: Option<u32>,
+    /// Ciphertexts of the result, for one sample.
+    pub blocks: usize,
+    /// Slots before the result repeats.
+    pub period: usize,
+    /// How the result lies ("8 x 28 x 28, gap 1").
+    pub layout: String,
+    /// Different rotations used.
+    pub rotations: usize,
+}
+
+impl Program {
+    /// Each step in words and numbers.
+    pub fn summary(&self) -> Vec<StepSummary> {
+        let summary = |(index, step): (usize, &super::Step)| {
+            let layout = self.layout(ValueId(index + 1));
+            let rotations = match &step.kind {
+                StepKind::Linear { terms, .. } => terms.iter().flat_map(rotations).collect(),
+                _ => std::collections::BTreeSet::new(),
+            };
+            StepSummary {
+                name: step.name.clone(),
+                operation: operation(&step.kind),
+                before: level(step.before),
+                after: level(step.after),
+                blocks: layout.blocks(),
+                period: layout.period(),
+                layout: layout_in_words(layout),
+                rotations: rotations.len(),
+            }
+        };
+        self.steps.iter().enumerate().map(summary).collect()
+    }
+}
+
+fn level(level: Level) -> Option<u32> {
+    level.get()
+}
+
+fn rotations(term: &Term) -> std::collections::BTreeSet<usize> {
+    match term {
+        Term::Mapped { schedule, .. } => Schedule::rotations(schedule),
+        Term::Value(_) => std::collections::BTreeSet::new(),
+    }
+}
+
+fn operation(kind: &StepKind) -> String {
+    match kind {
+        StepKind::Polynomial { polynomial, .. } => format!("polynomial of degree {}", polynomial.degree()),
+        StepKind::Exact { function, .. } => function.name().to_owned(),
+        StepKind::Linear { terms, .. } => {
+            let term = |term: &Term| match term {
+                Term::Value(_) => "value".to_owned(),
+                Term::Mapped { map, .. } => {
+                    let (rows, columns) = map.shape();
+                    format!("map {rows} x {columns}")
+                }
+            };
+            terms.iter().map(term).collect::<Vec<_>>().join(" + ")
+        }
+    }
+}
+
+fn layout_in_words(layout: &Layout) -> String {
+    let shape: Vec<String> = layout.shape().iter().map(usize::to_string).collect();
+    match layout.gap() {
+        1 => shape.join(" x "),
+        gap => format!("{}, gap {gap}", shape.join(" x ")),
+    }
+}

@@ -1,0 +1,239 @@
+//! Running a program on an evaluator.
+
+use std::time::Instant;
+
+use he_traits::{Diagonal, Evaluator, Keep, Level};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::fold::ValueId;
+use crate::program::{Program, Step, StepKind, Term};
+
+/// What an observer is told: a step is about to run, or has run.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress<'a> {
+    /// Number of the step, from 0.
+    pub index: usize,
+    /// Number of steps.
+    pub count: usize,
+    /// The step: its name, what it computes, levels before and after.
+    pub step: &'a Step,
+    /// Seconds that the step took; `None` when it is about to run.
+    pub seconds: Option<f64>,
+}
+
+/// A step with its operands encoded for one evaluator.
+enum PreparedStep<E: Evaluator> {
+    Linear { terms: Vec<PreparedTerm<E>>, bias: Option<Vec<E::Addend>> },
+    Pointwise(ValueId),
+}
+
+enum PreparedTerm<E: Evaluator> {
+    Value(ValueId),
+    Mapped(ValueId, E::Map),
+}
+
+/// A program with all its plaintext operands encoded for one evaluator; it owns them, and can run any number of times.
+pub struct Prepared<E: Evaluator> {
+    program: Program,
+    steps: Vec<PreparedStep<E>>,
+    /// The step after which each value is dead.
+    last_read: Vec<usize>,
+}
+
+impl Program {
+    /// Encodes the program's maps and biases for `evaluator`. `progress` hears of every step before and after.
+    ///
+    /// # Errors
+    /// [`Error::Slots`] when the evaluator has other slots than the program was made for; [`Error::Step`] with the scheme's
+    /// own error: a missing key, too few levels.
+    pub fn prepare<E: Evaluator>(
+        &self,
+        evaluator: &E,
+        keep: Keep,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Prepared<E>> {
+        let slots = evaluator.profile().slots;
+        if slots != self.slots {
+            return Err(Error::Slots { expected: self.slots, got: slots });
+        }
+        let mut steps = Vec::with_capacity(self.steps.len());
+        for (index, step) in self.steps.iter().enumerate() {
+            let prepared =
+                observed(self, index, step, progress, || prepare_step(evaluator, step, keep))?;
+            steps.push(prepared);
+        }
+        let mut last_read: Vec<usize> = (0..=self.steps.len()).map(|value| value.saturating_sub(1)).collect();
+        for (index, step) in self.steps.iter().enumerate() {
+            for value in step.inputs() {
+                if let Some(last) = last_read.get_mut(value.index()) {
+                    *last = index;
+                }
+            }
+        }
+        if let Some(last) = last_read.get_mut(self.output.index()) {
+            *last = usize::MAX;
+        }
+        Ok(Prepared { program: self.clone(), steps, last_read })
+    }
+}
+
+impl<E: Evaluator> Prepared<E> {
+    /// The program.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Runs the program on several samples at once, step by step: a linear step gets all samples' blocks in one call, the
+    /// others run over all ciphertexts on the threads of the current rayon pool. Values are freed once they are dead.
+    ///
+    /// How many samples to hand over at once is the caller's choice: the profile's `values_at_once` says where a scheme gains
+    /// from more, and memory grows with each.
+    ///
+    /// # Shapes
+    /// `samples` holds for each sample its blocks, as [`Program::pack`] made them, encrypted at
+    /// [`Program::input_level`]; the result holds for each sample the blocks that [`Program::unpack`] takes.
+    ///
+    /// # Errors
+    /// [`Error::Samples`] when a sample has not as many blocks as the input's layout; [`Error::Step`] naming the step that
+    /// the evaluator refused.
+    pub fn run(
+        &self,
+        evaluator: &E,
+        samples: Vec<Vec<E::Ciphertext>>,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<Vec<E::Ciphertext>>> {
+        let blocks = self.program.input_layout().blocks();
+        if let Some(sample) = samples.iter().position(|sample| sample.len() != blocks) {
+            let got = samples.get(sample).map_or(0, Vec::len);
+            return Err(Error::Samples { sample, expected: blocks, got });
+        }
+        let mut values: Vec<Vec<E::Ciphertext>> = vec![samples.into_iter().flatten().collect()];
+        for (index, (step, prepared)) in self.program.steps.iter().zip(&self.steps).enumerate() {
+            let value = observed(&self.program, index, step, progress, || {
+                run_step(evaluator, step, prepared, &values, self.program.layout(ValueId(index + 1)).blocks())
+            })?;
+            values.push(value);
+            for (dead, last) in values.iter_mut().zip(&self.last_read) {
+                if *last <= index {
+                    *dead = Vec::new();
+                }
+            }
+        }
+        let result = values.get_mut(self.program.output.index()).map(std::mem::take).unwrap_or_default();
+        let blocks = self.program.output_layout().blocks();
+        let mut result = result.into_iter();
+        Ok((0..result.len() / blocks).map(|_| result.by_ref().take(blocks).collect()).collect())
+    }
+}
+
+/// Tells the observer before and after, times the work, and puts the step's name into errors.
+fn observed<T>(
+    program: &Program,
+    index: usize,
+    step: &Step,
+    progress: &mut dyn FnMut(Progress<'_>),
+    work: impl FnOnce() -> he_traits::Result<T>,
+) -> Result<T> {
+    let count = program.steps.len();
+    progress(Progress { index, count, step, seconds: None });
+    let start = Instant::now();
+    let result = work().map_err(|source| Error::Step { step: step.name.clone(), source })?;
+    progress(Progress { index, count, step, seconds: Some(start.elapsed().as_secs_f64()) });
+    Ok(result)
+}
+
+fn prepare_step<E: Evaluator>(e: &E, step: &Step, keep: Keep) -> he_traits::Result<PreparedStep<E>> {
+    match &step.kind {
+        StepKind::Linear { terms, bias } => {
+            let terms = terms
+                .iter()
+                .map(|term| match term {
+                    Term::Value(value) => Ok(PreparedTerm::Value(*value)),
+                    Term::Mapped { value, map, schedule } => {
+                        Ok(PreparedTerm::Mapped(*value, e.prepare(map, schedule, step.before, keep)?))
+                    }
+                })
+                .collect::<he_traits::Result<Vec<_>>>()?;
+            let encode = |block: &Diagonal| e.encode_addend(block, step.after);
+            let bias = bias.as_ref().map(|blocks| blocks.iter().map(encode).collect()).transpose()?;
+            Ok(PreparedStep::Linear { terms, bias })
+        }
+        StepKind::Polynomial { input, .. } | StepKind::Exact { input, .. } => Ok(PreparedStep::Pointwise(*input)),
+    }
+}
+
+/// All blocks of all samples of a step's value.
+fn run_step<E: Evaluator>(
+    e: &E,
+    step: &Step,
+    prepared: &PreparedStep<E>,
+    values: &[Vec<E::Ciphertext>],
+    blocks: usize,
+) -> he_traits::Result<Vec<E::Ciphertext>> {
+    let at = |value: &ValueId| values.get(value.index()).map_or(&[][..], Vec::as_slice);
+    match (prepared, &step.kind) {
+        (PreparedStep::Linear { terms, bias }, _) => {
+            let mut sum: Option<Vec<E::Ciphertext>> = None;
+            for term in terms {
+                let term = match term {
+                    PreparedTerm::Value(value) => dropped(e, at(value), step.after)?,
+                    PreparedTerm::Mapped(value, map) => mapped(e, at(value), map, step.before)?,
+                };
+                sum = Some(match sum {
+                    None => term,
+                    Some(sum) => {
+                        sum.par_iter().zip(&term).map(|(a, b)| e.add(a, b)).collect::<he_traits::Result<_>>()?
+                    }
+                });
+            }
+            let sum = sum.unwrap_or_default();
+            match bias {
+                None => Ok(sum),
+                Some(bias) => {
+                    let bias_of = |index: usize| bias.get(index % blocks.max(1));
+                    sum.par_iter()
+                        .enumerate()
+                        .map(|(index, x)| bias_of(index).map_or_else(|| Ok(x.clone()), |b| e.add_plain(x, b)))
+                        .collect()
+                }
+            }
+        }
+        (PreparedStep::Pointwise(input), StepKind::Polynomial { polynomial, .. }) => {
+            at(input).par_iter().map(|x| e.polynomial(x, polynomial)).collect()
+        }
+        (PreparedStep::Pointwise(input), StepKind::Exact { function, .. }) => {
+            let Some(exact) = e.exact() else {
+                return Err(he_traits::Error::Unsupported {
+                    backend: e.profile().backend.clone(),
+                    what: format!("compute {} exactly", function.name()),
+                });
+            };
+            at(input).par_iter().map(|x| he_traits::Exact::apply(&exact, x, *function)).collect()
+        }
+        (PreparedStep::Pointwise(_), StepKind::Linear { .. }) => {
+            Err(he_traits::Error::shape("run", "steps as they were prepared", "another program's steps"))
+        }
+    }
+}
+
+fn mapped<E: Evaluator>(
+    e: &E,
+    x: &[E::Ciphertext],
+    map: &E::Map,
+    level: Level,
+) -> he_traits::Result<Vec<E::Ciphertext>> {
+    if x.iter().all(|x| e.level(x) == level) {
+        return e.linear(&x.iter().collect::<Vec<_>>(), map);
+    }
+    let x = dropped(e, x, level)?;
+    e.linear(&x.iter().collect::<Vec<_>>(), map)
+}
+
+fn dropped<E: Evaluator>(
+    e: &E,
+    x: &[E::Ciphertext],
+    level: Level,
+) -> he_traits::Result<Vec<E::Ciphertext>> {
+    x.par_iter().map(|x| e.drop_to(x, level)).collect()
+}
