@@ -42,7 +42,7 @@ pub use error::{Error, Result};
 pub use graph::{Network, NetworkBuilder, Node, NodeId};
 pub use layers::{Activation, Add, AvgPool2d, Chebyshev, Conv2d, Flatten, Input, Layer, Linear};
 pub use pack::Layout;
-pub use program::{Program, Step, StepKind, StepSummary};
+pub use program::{Program, Step, StepKind, StepSummary, SymbolicRun};
 pub use run::{Prepared, Progress};
 pub use tensor::Tensor;
 pub use weights::Weights;

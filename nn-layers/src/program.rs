@@ -3,6 +3,7 @@
 mod build;
 mod clear;
 mod describe;
+mod symbolic;
 
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use he_traits::{Diagonal, Function, Level, LinearMap, Polynomial, Schedule};
 
 pub use describe::StepSummary;
+pub use symbolic::{StepCost, SymbolicRun};
 
 
 use crate::approx::ActivationRecord;
