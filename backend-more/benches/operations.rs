@@ -182,7 +182,7 @@ fn gemm_seconds((rows, inner, columns): (usize, usize, usize)) -> f64 {
     let mut result = vec![0.0; rows * columns];
     let (r, i, c) = (rows as isize, inner as isize, columns as isize);
     let threads = gemm::Parallelism::Rayon(0);
-    fastest(5, || {
+    fastest(15, || {
         // SAFETY: the three matrices are whole and row-major: distances of 1 between columns, of a row's length between rows.
         unsafe {
             gemm::gemm(
@@ -211,7 +211,7 @@ fn linear() {
                 .map(|v| s.encrypt((0..period).map(|i| ((v * 31 + i) as f64).sin()).collect()))
                 .collect();
             let views: Vec<&Ciphertext> = inputs.iter().collect();
-            let seconds = fastest(5, || drop(s.server.linear(&views, &map).unwrap())) / values as f64;
+            let seconds = fastest(15, || drop(s.server.linear(&views, &map).unwrap())) / values as f64;
             let reference = gemm_seconds((rows, inner, columns * 4 * values)) / values as f64;
             println!(
                 "{:>12} {values:>7} {:>12.2} {:>10.1} {:>12.1} {:>6.2}",
@@ -232,7 +232,7 @@ fn network() {
         .iter()
         .map(|layer| (s.prepare(&layer.map), vec![0.1; layer.map.shape().0], layer.activated))
         .collect();
-    let images = 1024;
+    let images = 256;
     let inputs: Vec<Ciphertext> = (0..images)
         .map(|v| s.encrypt((0..784).map(|i| ((v * 31 + i) as f64 * 0.1).sin().max(0.0)).collect()))
         .collect();
@@ -246,12 +246,12 @@ fn network() {
         layers.iter().map(|l| gemm_seconds((l.product.0, l.product.1, l.product.2 * images)) / images as f64).sum();
     let mut hidden: Vec<Vec<f64>> = vec![vec![0.3; (6272 + 3136 + 100) * 8]; images / 8];
     let sigmoids =
-        fastest(5, || hidden.par_iter_mut().for_each(|values| vector_math::sigmoid(values))) / images as f64;
+        fastest(15, || hidden.par_iter_mut().for_each(|values| vector_math::sigmoid(values))) / images as f64;
     println!("\nCNN-MNIST, {images} images, {} threads", rayon::current_num_threads());
     println!("clear: products by gemm {:.1} us, sigmoids {:.1} us an image", products * 1e6, sigmoids * 1e6);
-    for batch in [8, 16, 32, 64, 128, 256, 1024] {
+    for batch in [4, 8, 16, 32, 64, 256] {
         let mut parts = [0.0; 3];
-        let total = fastest(2, || {
+        let total = fastest(6, || {
             parts = [0.0; 3];
             for batch in inputs.chunks(batch) {
                 let mut values: Vec<Ciphertext> = Vec::new();

@@ -27,8 +27,8 @@ fn values_at_period(values: &[f64], period: usize) -> Cow<'_, [f64]> {
     if values.len() == period {
         return Cow::Borrowed(values);
     }
-    let mut repeated = Vec::with_capacity(period);
-    repeat_into(values, period, &mut repeated);
+    let mut repeated = vec![0.0; period];
+    repeat_into(values, &mut repeated);
     Cow::Owned(repeated)
 }
 
@@ -36,7 +36,7 @@ fn values_at_period(values: &[f64], period: usize) -> Cow<'_, [f64]> {
 fn entrywise(a: &Ciphertext, b: &Ciphertext, combine: impl Fn(f64, f64) -> f64) -> Ciphertext {
     let period = common_period(a.period(), b.period());
     let (a, b) = (at_period(a, period), at_period(b, period));
-    a.with_entries(period, a.entries().iter().zip(b.entries()).map(|(a, b)| combine(*a, *b)).collect())
+    a.zip_map(&b, combine)
 }
 
 /// a + b.
@@ -51,7 +51,7 @@ pub(crate) fn sub(a: &Ciphertext, b: &Ciphertext) -> Ciphertext {
 
 /// c a.
 pub(crate) fn scale(a: &Ciphertext, factor: f64) -> Ciphertext {
-    a.with_entries(a.period(), a.entries().iter().map(|entry| entry * factor).collect())
+    a.map(|entry| entry * factor)
 }
 
 /// sum of c_i x_i + constant; `None` without any term.
@@ -101,18 +101,19 @@ pub(crate) fn mul_values(a: &Ciphertext, values: &[f64]) -> Ciphertext {
     }
     let period = common_period(a.period(), values.len());
     let (a, values) = (at_period(a, period), values_at_period(values, period));
-    let mut entries = Vec::with_capacity(a.entries().len());
-    for plane in a.planes() {
-        entries.extend(plane.iter().zip(values.iter()).map(|(entry, value)| entry * value));
+    let mut product = a.stale(period);
+    for (target, plane) in product.planes_mut().zip(a.planes()) {
+        let pairs = plane.iter().zip(values.iter());
+        target.iter_mut().zip(pairs).for_each(|(target, (entry, value))| *target = entry * value);
     }
-    a.with_entries(period, entries)
+    product
 }
 
 /// a b, matrix by matrix.
 pub(crate) fn mul(a: &Ciphertext, b: &Ciphertext) -> Ciphertext {
     let period = common_period(a.period(), b.period());
     let (a, b) = (at_period(a, period), at_period(b, period));
-    let mut product = a.zeros(period);
+    let mut product = a.stale(period);
     if let (Some(left), Some(right), Some(result)) = (a.four_planes(), b.four_planes(), product.four_planes_mut()) {
         two::multiply(left, right, result);
         return product;
@@ -122,6 +123,7 @@ pub(crate) fn mul(a: &Ciphertext, b: &Ciphertext) -> Ciphertext {
     let left: Vec<&[f64]> = a.planes().collect();
     for (position, target) in product.planes_mut().enumerate() {
         let (i, j) = (position / n, position % n);
+        target.fill(0.0);
         let row = left.iter().skip(i * n).take(n);
         let column = right.iter().skip(j).step_by(n);
         for (a, b) in row.zip(column) {
@@ -134,11 +136,12 @@ pub(crate) fn mul(a: &Ciphertext, b: &Ciphertext) -> Ciphertext {
 /// Slot `i` of the result is slot `i + step`.
 pub(crate) fn rotate(a: &Ciphertext, step: usize) -> Ciphertext {
     let step = step % a.period().max(1);
-    let mut entries = Vec::with_capacity(a.entries().len());
-    for plane in a.planes() {
+    let mut rotated = a.stale(a.period());
+    for (target, plane) in rotated.planes_mut().zip(a.planes()) {
         let (front, back) = plane.split_at_checked(step).unwrap_or((&[], plane));
-        entries.extend_from_slice(back);
-        entries.extend_from_slice(front);
+        let (start, end) = target.split_at_mut(back.len());
+        start.copy_from_slice(back);
+        end.copy_from_slice(front);
     }
-    a.with_entries(a.period(), entries)
+    rotated
 }

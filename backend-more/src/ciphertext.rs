@@ -5,6 +5,7 @@ use std::fmt;
 use he_traits::wire::{Decode, Encode, Kind, Reader, Writer};
 use he_traits::{Error, Result};
 
+use crate::buffer::Buffer;
 use crate::{NAME, Parameters};
 
 /// Encrypted numbers, each of them an n x n matrix S diag(m, r, ..) S^-1.
@@ -17,7 +18,7 @@ pub struct Ciphertext {
     fingerprint: u64,
     dimension: usize,
     period: usize,
-    entries: Vec<f64>,
+    entries: Buffer,
 }
 
 impl fmt::Debug for Ciphertext {
@@ -32,18 +33,34 @@ impl Ciphertext {
     pub(crate) fn new(parameters: &Parameters, period: usize, entries: Vec<f64>) -> Self {
         let dimension = parameters.dimension();
         debug_assert_eq!(entries.len(), dimension * dimension * period);
-        Self { fingerprint: parameters.fingerprint(), dimension, period, entries }
+        Self { fingerprint: parameters.fingerprint(), dimension, period, entries: entries.into() }
     }
 
-    /// A ciphertext under the same key from planes, one after the other.
-    pub(crate) fn with_entries(&self, period: usize, entries: Vec<f64>) -> Self {
-        debug_assert_eq!(entries.len(), self.dimension * self.dimension * period);
-        Self { entries, period, ..*self }
+    /// A ciphertext under the same key whose entries are all to be overwritten: they hold anything.
+    pub(crate) fn stale(&self, period: usize) -> Self {
+        Self { entries: Buffer::stale(self.dimension * self.dimension * period), period, ..*self }
     }
 
     /// Zeros in every entry, under the same key.
     pub(crate) fn zeros(&self, period: usize) -> Self {
-        self.with_entries(period, vec![0.0; self.dimension * self.dimension * period])
+        let mut zeros = self.stale(period);
+        zeros.entries.fill(0.0);
+        zeros
+    }
+
+    /// The entries of this ciphertext, one by one through `function`.
+    pub(crate) fn map(&self, function: impl Fn(f64) -> f64) -> Self {
+        let mut result = self.stale(self.period);
+        result.entries.iter_mut().zip(self.entries.iter()).for_each(|(target, entry)| *target = function(*entry));
+        result
+    }
+
+    /// The entries of two ciphertexts of one period, pair by pair through `function`.
+    pub(crate) fn zip_map(&self, other: &Self, function: impl Fn(f64, f64) -> f64) -> Self {
+        let mut result = self.stale(self.period);
+        let pairs = self.entries.iter().zip(other.entries.iter());
+        result.entries.iter_mut().zip(pairs).for_each(|(target, (a, b))| *target = function(*a, *b));
+        result
     }
 
     /// Rows of the matrix that stands for one number.
@@ -91,13 +108,13 @@ impl Ciphertext {
         self.planes().filter_map(|plane| plane.get(slot)).copied().collect()
     }
 
-    /// The same vector at a longer period, of which this one's is a divisor.
-    pub(crate) fn repeated(&self, period: usize) -> Self {
-        let mut entries = Vec::with_capacity(self.dimension * self.dimension * period);
-        for plane in self.planes() {
-            repeat_into(plane, period, &mut entries);
+    /// The first `length` slots as a vector of that period: whoever calls this knows that it means the same.
+    pub(crate) fn repeated(&self, length: usize) -> Self {
+        let mut result = self.stale(length);
+        for (target, plane) in result.planes_mut().zip(self.planes()) {
+            repeat_into(plane, target);
         }
-        self.with_entries(period, entries)
+        result
     }
 
     /// Checks that the ciphertext belongs to parameters with this fingerprint.
@@ -130,7 +147,7 @@ impl Decode<Parameters> for Ciphertext {
         let count = period
             .checked_mul(dimension * dimension)
             .ok_or_else(|| Error::malformed("ctxt", format!("it claims {period} matrices")))?;
-        let entries = reader.f64s(count)?;
+        let entries = reader.f64s(count)?.into();
         reader.finish()?;
         Ok(Self { fingerprint, dimension, period, entries })
     }
@@ -140,12 +157,9 @@ fn kind(fingerprint: u64) -> Kind {
     Kind { backend: NAME, object: "ctxt", fingerprint }
 }
 
-/// Appends `length` numbers: `values` over and over.
-pub(crate) fn repeat_into(values: &[f64], length: usize, target: &mut Vec<f64>) {
-    let mut left = length;
-    while left > 0 && !values.is_empty() {
-        let part = values.get(..left).unwrap_or(values);
-        target.extend_from_slice(part);
-        left -= part.len();
+/// Fills `target` with `values`, over and over.
+pub(crate) fn repeat_into(values: &[f64], target: &mut [f64]) {
+    for part in target.chunks_mut(values.len().max(1)) {
+        part.iter_mut().zip(values).for_each(|(slot, value)| *slot = *value);
     }
 }

@@ -121,8 +121,8 @@ impl Decryptor for MoreDecryptor {
         for (plane, weight) in x.planes().zip(self.weights.iter()) {
             message.iter_mut().zip(plane).for_each(|(sum, entry)| *sum += weight * entry);
         }
-        let mut slots = Vec::with_capacity(self.slots);
-        repeat_into(&message, self.slots, &mut slots);
+        let mut slots = vec![0.0; self.slots];
+        repeat_into(&message, &mut slots);
         Ok(slots)
     }
 }

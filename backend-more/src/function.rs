@@ -52,7 +52,7 @@ fn finite(op: &'static str, x: &Ciphertext, result: Ciphertext) -> Result<Cipher
 
 /// The inverse of every matrix.
 fn invert(x: &Ciphertext) -> Ciphertext {
-    let mut inverse = x.zeros(x.period());
+    let mut inverse = x.stale(x.period());
     if let (Some(operand), Some(result)) = (x.four_planes(), inverse.four_planes_mut()) {
         two::invert(operand, result);
         return inverse;
@@ -62,7 +62,7 @@ fn invert(x: &Ciphertext) -> Ciphertext {
 }
 
 fn matrix_function(x: &Ciphertext, function: Function) -> Result<Ciphertext> {
-    let mut result = x.zeros(x.period());
+    let mut result = x.stale(x.period());
     if let (Some(operand), Some(target)) = (x.four_planes(), result.four_planes_mut()) {
         let kernel = planar(function)?;
         share(operand, target, |operand, target| kernel.run(operand, target));
@@ -98,7 +98,7 @@ fn share(operand: Planes<'_>, target: PlanesMut<'_>, kernel: impl Fn(Planes<'_>,
     operands.zip(targets).for_each(|(((a, b), (c, d)), ((p, q), (r, s)))| kernel([a, b, c, d], [p, q, r, s]));
 }
 
-type Recombine = fn(Planes<'_>, &[f64], &[f64], PlanesMut<'_>);
+type Recombine = fn(Planes<'_>, two::Values<'_>, PlanesMut<'_>);
 
 /// A function of 2 x 2 matrices in planes: eigenvalues, f on both lanes, recombination.
 #[derive(Clone, Copy)]
@@ -110,20 +110,22 @@ struct Planar {
 impl Planar {
     fn run(self, operand: Planes<'_>, target: PlanesMut<'_>) {
         let mut scratch = [0.0; 2 * BLOCK];
+        let mut half_gaps = [0.0; BLOCK];
         let [mut p, mut q, mut r, mut s] = target;
         let mut operand = operand;
         loop {
             let length = operand.first().map_or(0, |plane| plane.len().min(BLOCK));
-            let Some(values) = scratch.get_mut(..2 * length).filter(|values| !values.is_empty()) else { return };
+            let scratch = scratch.get_mut(..2 * length).zip(half_gaps.get_mut(..length));
+            let Some((values, half_gaps)) = scratch.filter(|_| length > 0) else { return };
             let parts = operand.map(|plane| plane.split_at(length));
             let (block, next) = (parts.map(|part| part.0), parts.map(|part| part.1));
             let (larger, smaller) = values.split_at_mut(length);
-            two::eigenvalues(block, larger, smaller);
+            two::eigenvalues(block, larger, smaller, half_gaps);
             (self.values)(values);
             let (upper, lower) = values.split_at(length);
             let ((p0, p1), (q0, q1)) = (p.split_at_mut(length), q.split_at_mut(length));
             let ((r0, r1), (s0, s1)) = (r.split_at_mut(length), s.split_at_mut(length));
-            (self.recombine)(block, upper, lower, [p0, q0, r0, s0]);
+            (self.recombine)(block, two::Values { upper, lower, half_gaps }, [p0, q0, r0, s0]);
             (p, q, r, s) = (p1, q1, r1, s1);
             operand = next;
         }
@@ -200,9 +202,12 @@ fn slot_by_slot(
         (0..x.period()).into_par_iter().map(|slot| function(&slot_matrix(x, slot))).collect();
     let results = results?;
     let n = x.dimension();
-    let mut entries = Vec::with_capacity(x.entries().len());
-    for (i, j) in (0..n).flat_map(|i| (0..n).map(move |j| (i, j))) {
-        entries.extend(results.iter().map(|matrix| matrix.get((i, j)).copied().unwrap_or(f64::NAN)));
+    let mut result = x.stale(x.period());
+    let positions = (0..n).flat_map(|i| (0..n).map(move |j| (i, j)));
+    for (plane, position) in result.planes_mut().zip(positions) {
+        for (entry, matrix) in plane.iter_mut().zip(&results) {
+            *entry = matrix.get(position).copied().unwrap_or(f64::NAN);
+        }
     }
-    Some(x.with_entries(x.period(), entries))
+    Some(result)
 }

@@ -45,6 +45,7 @@
 
 mod algebra;
 pub mod attack;
+mod buffer;
 mod ciphertext;
 #[cfg(feature = "client")]
 mod client;

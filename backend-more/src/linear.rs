@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use he_traits::{Error, Generator, Geometry, LinearMap, Result};
 
 use crate::Ciphertext;
-use crate::ciphertext::repeat_into;
 use crate::product::{Rows, SparseProduct};
 
 /// A linear map, analysed for [`SparseProduct`].
@@ -56,10 +55,10 @@ impl PreparedMap {
         let columns = self.product.columns();
         let long_enough: Vec<Cow<'_, Ciphertext>> = x
             .iter()
-            .map(|x| if x.period() >= columns { Cow::Borrowed(*x) } else { Cow::Owned(stretched(x, columns)) })
+            .map(|x| if x.period() >= columns { Cow::Borrowed(*x) } else { Cow::Owned(x.repeated(columns)) })
             .collect();
         let inputs: Vec<&[f64]> = long_enough.iter().flat_map(|x| x.planes()).collect();
-        let mut results: Vec<Ciphertext> = x.iter().map(|x| x.zeros(self.product.rows())).collect();
+        let mut results: Vec<Ciphertext> = x.iter().map(|x| x.stale(self.product.rows())).collect();
         let mut outputs: Vec<&mut [f64]> = results.iter_mut().flat_map(Ciphertext::planes_mut).collect();
         self.product.apply(&inputs, &mut outputs);
         Ok(results)
@@ -102,15 +101,6 @@ impl PreparedMap {
         }
         Ok(results)
     }
-}
-
-/// The first `length` slots, as a ciphertext of that period.
-fn stretched(x: &Ciphertext, length: usize) -> Ciphertext {
-    let mut entries = Vec::with_capacity(x.dimension() * x.dimension() * length);
-    for plane in x.planes() {
-        repeat_into(plane, length, &mut entries);
-    }
-    x.with_entries(length, entries)
 }
 
 /// A generated matrix with real entries.

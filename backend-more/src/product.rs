@@ -29,10 +29,12 @@ pub(crate) struct SparseProduct {
     offsets: Vec<u32>,
 }
 
-/// Sets of columns that carry the same numbers: set `c` has the columns `members[starts[c] .. starts[c + 1]]`.
+/// Sets of columns that carry the same numbers.
 struct ColumnSums {
-    starts: Vec<u32>,
-    members: Vec<u32>,
+    /// The set of every column; `u32::MAX` for a column without entries.
+    set_of_column: Vec<u32>,
+    /// Columns in every set.
+    sizes: Vec<u32>,
 }
 
 /// A dense matrix and the distances of its columns from the first of them.
@@ -73,7 +75,7 @@ impl SparseProduct {
 
     /// Bytes that the matrix takes in this form.
     pub(crate) fn bytes(&self) -> usize {
-        let indices = self.offsets.len() + self.sums.as_ref().map_or(0, |sums| sums.starts.len() + sums.members.len());
+        let indices = self.offsets.len() + self.sums.as_ref().map_or(0, |sums| sums.set_of_column.len() + sums.sizes.len());
         let chunks: usize = self.chunks.iter().map(|chunk| chunk.rows.len() + chunk.positions.len()).sum();
         8 * self.weights.len()
             + 4 * (indices + chunks)

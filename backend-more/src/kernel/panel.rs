@@ -3,23 +3,68 @@
 //! A panel of `stride` lines a row holds `8 · stride` lanes; row `i` holds entry `i` of every lane.
 #![expect(clippy::indexing_slicing, reason = "dense kernels: the shapes are stated at every function and hold by construction")]
 
-use super::{Line, multiversioned};
+use super::Line;
 
 use super::transpose::{Portable, Transpose};
 
 /// Fills one line a row with the entries of eight lanes: `panel[i · stride]` becomes entry `i` of each lane, for every `i` with
 /// `i · stride < panel.len()`. Each lane is at least that long.
 pub(crate) fn gather_lines(lanes: &[&[f64]; 8], panel: &mut [Line], stride: usize) {
+    let rows = panel.len().div_ceil(stride);
+    visit_rows(lanes, rows, Store { panel, stride });
+}
+
+/// Adds entry `i` of eight lanes to the line of its set: `panel[sets[i] · stride]`, for every `i < sets.len()` whose set is not
+/// `u32::MAX`. Each lane is at least as long as `sets`.
+pub(crate) fn gather_sums(lanes: &[&[f64]; 8], sets: &[u32], panel: &mut [Line], stride: usize) {
+    visit_rows(lanes, sets.len(), Add { sets, panel, stride });
+}
+
+/// What happens to the line of a row.
+trait Visit {
+    fn line(&mut self, row: usize, line: Line);
+}
+
+struct Store<'a> {
+    panel: &'a mut [Line],
+    stride: usize,
+}
+
+impl Visit for Store<'_> {
+    #[inline(always)]
+    fn line(&mut self, row: usize, line: Line) {
+        self.panel[row * self.stride] = line;
+    }
+}
+
+struct Add<'a> {
+    sets: &'a [u32],
+    panel: &'a mut [Line],
+    stride: usize,
+}
+
+impl Visit for Add<'_> {
+    #[inline(always)]
+    fn line(&mut self, row: usize, line: Line) {
+        let set = self.sets[row];
+        if set != u32::MAX {
+            let sum = &mut self.panel[set as usize * self.stride].0;
+            sum.iter_mut().zip(line.0).for_each(|(sum, value)| *sum += value);
+        }
+    }
+}
+
+fn visit_rows<V: Visit>(lanes: &[&[f64]; 8], rows: usize, visit: V) {
     #[cfg(target_arch = "x86_64")]
     if super::processor() == super::Processor::Avx512 {
         #[target_feature(enable = "avx512f,avx512dq,avx512vl,fma")]
-        fn avx512(lanes: &[&[f64]; 8], panel: &mut [Line], stride: usize) {
-            gather_lines_body::<super::transpose::Avx512>(lanes, panel, stride);
+        fn avx512<V: Visit>(lanes: &[&[f64]; 8], rows: usize, visit: V) {
+            visit_rows_body::<super::transpose::Avx512, V>(lanes, rows, visit);
         }
         // SAFETY: `processor` found every feature that the function is compiled for.
-        return unsafe { avx512(lanes, panel, stride) };
+        return unsafe { avx512(lanes, rows, visit) };
     }
-    gather_lines_body::<Portable>(lanes, panel, stride);
+    visit_rows_body::<Portable, V>(lanes, rows, visit);
 }
 
 /// The way back, for at most eight lanes: entry `rows[j]` of each lane becomes its number in `panel[positions[j] · stride]`.
@@ -44,19 +89,18 @@ pub(crate) fn scatter_lines(
 }
 
 #[inline(always)]
-fn gather_lines_body<T: Transpose>(lanes: &[&[f64]; 8], panel: &mut [Line], stride: usize) {
-    let rows = panel.len().div_ceil(stride);
+fn visit_rows_body<T: Transpose, V: Visit>(lanes: &[&[f64]; 8], rows: usize, mut visit: V) {
     let lanes: [&[f64]; 8] = lanes.map(|lane| &lane[..rows]);
     let mut row = 0;
     while row + 8 <= rows {
         let block = T::transpose(lanes.map(|lane| eight(lane, row)));
         for (j, line) in block.into_iter().enumerate() {
-            panel[(row + j) * stride] = line;
+            visit.line(row + j, line);
         }
         row += 8;
     }
     while row < rows {
-        panel[row * stride] = Line(lanes.map(|lane| lane[row]));
+        visit.line(row, Line(lanes.map(|lane| lane[row])));
         row += 1;
     }
 }
@@ -101,31 +145,4 @@ fn scatter_row(panel: &[Line], stride: usize, row: usize, position: u32, lanes: 
     for (lane, value) in lanes.iter_mut().zip(line) {
         lane[row] = value;
     }
-}
-
-#[inline(always)]
-fn sum_rows_body<const FMA: bool>(panel: &[Line], stride: usize, starts: &[u32], members: &[u32], sums: &mut [Line]) {
-    for (class, sum) in sums.chunks_exact_mut(stride).enumerate() {
-        let members = &members[starts[class] as usize..starts[class + 1] as usize];
-        sum.fill(Line::ZERO);
-        for member in members {
-            let row = &panel[*member as usize * stride..][..stride];
-            for (total, line) in sum.iter_mut().zip(row) {
-                for (total, value) in total.0.iter_mut().zip(line.0) {
-                    *total += value;
-                }
-            }
-        }
-    }
-}
-
-multiversioned! {
-    /// Row `c` of `sums` becomes the sum of the rows `members[starts[c] .. starts[c + 1]]` of `panel`.
-    pub(crate) fn sum_rows(
-        panel: &[Line],
-        stride: usize,
-        starts: &[u32],
-        members: &[u32],
-        sums: &mut [Line],
-    ) = sum_rows_body
 }

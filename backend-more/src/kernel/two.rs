@@ -1,8 +1,12 @@
 //! Elementwise arithmetic of 2 x 2 matrices whose four entries lie in four planes: entry (i, j) in plane 2 i + j.
 //!
-//! All planes of a call have the same length. The loops go eight slots at a time, on values and not on references, so that the
-//! compiler need not prove that the twelve slices of a product do not overlap.
-#![expect(clippy::indexing_slicing, reason = "dense kernels: the shapes are stated at every function and hold by construction")]
+//! All planes of a call have the same length. Every kernel takes its planes as single arguments: only then does the compiler know
+//! that results do not overlap operands, and turns the loop into vector code without asking at run time.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::too_many_arguments,
+    reason = "dense kernels: the shapes are stated at every function and hold by construction"
+)]
 
 use super::{mul_add, multiversioned};
 
@@ -12,195 +16,243 @@ pub(crate) type Planes<'a> = [&'a [f64]; 4];
 /// The four planes of a result.
 pub(crate) type PlanesMut<'a> = [&'a mut [f64]; 4];
 
-type Eight = [f64; 8];
+/// Cuts slices to one length, so that the compiler sees it and drops the bounds checks of the loop.
+macro_rules! same_length {
+    ($length:ident: $($slice:ident),*) => {
+        $(let $slice = &$slice[..$length];)*
+    };
+    (mut $length:ident: $($slice:ident),*) => {
+        $(let $slice = &mut $slice[..$length];)*
+    };
+}
 
 #[inline(always)]
-fn load(plane: &[f64], at: usize) -> Eight {
-    match plane[at..].first_chunk() {
-        Some(eight) => *eight,
-        None => {
-            let mut padded = [0.0; 8];
-            padded[..plane.len() - at].copy_from_slice(&plane[at..]);
-            padded
-        }
+fn multiply_body<const FMA: bool>(
+    a: &[f64],
+    b: &[f64],
+    c: &[f64],
+    d: &[f64],
+    e: &[f64],
+    f: &[f64],
+    g: &[f64],
+    h: &[f64],
+    r0: &mut [f64],
+    r1: &mut [f64],
+    r2: &mut [f64],
+    r3: &mut [f64],
+) {
+    let length = r0.len();
+    same_length!(length: a, b, c, d, e, f, g, h);
+    same_length!(mut length: r0, r1, r2, r3);
+    for i in 0..length {
+        r0[i] = mul_add::<FMA>(a[i], e[i], b[i] * g[i]);
+        r1[i] = mul_add::<FMA>(a[i], f[i], b[i] * h[i]);
+        r2[i] = mul_add::<FMA>(c[i], e[i], d[i] * g[i]);
+        r3[i] = mul_add::<FMA>(c[i], f[i], d[i] * h[i]);
     }
 }
 
 #[inline(always)]
-fn store(plane: &mut [f64], at: usize, values: Eight) {
-    match plane[at..].first_chunk_mut() {
-        Some(eight) => *eight = values,
-        None => {
-            let left = plane.len() - at;
-            plane[at..].copy_from_slice(&values[..left]);
-        }
+fn invert_body<const FMA: bool>(
+    a: &[f64],
+    b: &[f64],
+    c: &[f64],
+    d: &[f64],
+    r0: &mut [f64],
+    r1: &mut [f64],
+    r2: &mut [f64],
+    r3: &mut [f64],
+) {
+    let length = r0.len();
+    same_length!(length: a, b, c, d);
+    same_length!(mut length: r0, r1, r2, r3);
+    for i in 0..length {
+        let scale = 1.0 / mul_add::<FMA>(a[i], d[i], -(b[i] * c[i]));
+        r0[i] = d[i] * scale;
+        r1[i] = -b[i] * scale;
+        r2[i] = -c[i] * scale;
+        r3[i] = a[i] * scale;
     }
 }
 
 #[inline(always)]
-fn zip<const M: usize>(inputs: [Eight; M], combine: impl Fn([f64; M]) -> f64) -> Eight {
-    std::array::from_fn(|lane| combine(inputs.map(|input| input[lane])))
-}
-
-#[inline(always)]
-fn multiply_body<const FMA: bool>(left: Planes<'_>, right: Planes<'_>, result: PlanesMut<'_>) {
-    let length = left[0].len();
-    let [r0, r1, r2, r3] = result;
-    for at in (0..length).step_by(8) {
-        let [a, b, c, d] = left.map(|plane| load(plane, at));
-        let [e, f, g, h] = right.map(|plane| load(plane, at));
-        let dot = |[p, q, r, s]: [f64; 4]| mul_add::<FMA>(p, q, r * s);
-        store(r0, at, zip([a, e, b, g], dot));
-        store(r1, at, zip([a, f, b, h], dot));
-        store(r2, at, zip([c, e, d, g], dot));
-        store(r3, at, zip([c, f, d, h], dot));
+fn eigenvalues_body<const FMA: bool>(
+    a: &[f64],
+    b: &[f64],
+    c: &[f64],
+    d: &[f64],
+    larger: &mut [f64],
+    smaller: &mut [f64],
+    half_gaps: &mut [f64],
+) {
+    let length = larger.len();
+    same_length!(length: a, b, c, d);
+    same_length!(mut length: larger, smaller, half_gaps);
+    for i in 0..length {
+        let mean = 0.5 * (a[i] + d[i]);
+        let half = 0.5 * (a[i] - d[i]);
+        // ((l1 - l2) / 2)^2, which rounding may bring below zero.
+        let square = mul_add::<FMA>(half, half, b[i] * c[i]);
+        let half_gap = (if square < 0.0 { 0.0 } else { square }).sqrt();
+        larger[i] = mean + half_gap;
+        smaller[i] = mean - half_gap;
+        half_gaps[i] = half_gap;
     }
 }
 
-#[inline(always)]
-fn invert_body<const FMA: bool>(operand: Planes<'_>, result: PlanesMut<'_>) {
-    let length = operand[0].len();
-    let [r0, r1, r2, r3] = result;
-    for at in (0..length).step_by(8) {
-        let [a, b, c, d] = operand.map(|plane| load(plane, at));
-        let scale = zip([a, d, b, c], |[a, d, b, c]| 1.0 / mul_add::<FMA>(a, d, -(b * c)));
-        store(r0, at, zip([d, scale], |[x, s]| x * s));
-        store(r1, at, zip([b, scale], |[x, s]| -x * s));
-        store(r2, at, zip([c, scale], |[x, s]| -x * s));
-        store(r3, at, zip([a, scale], |[x, s]| x * s));
-    }
-}
-
-#[inline(always)]
-fn eigenvalues_body<const FMA: bool>(operand: Planes<'_>, larger: &mut [f64], smaller: &mut [f64]) {
-    let length = operand[0].len();
-    for at in (0..length).step_by(8) {
-        let [a, b, c, d] = operand.map(|plane| load(plane, at));
-        let mean = zip([a, d], |[a, d]| 0.5 * (a + d));
-        let half_gap = half_gap::<FMA>(a, b, c, d);
-        store(larger, at, zip([mean, half_gap], |[m, s]| m + s));
-        store(smaller, at, zip([mean, half_gap], |[m, s]| m - s));
-    }
-}
-
-/// Half the distance of the eigenvalues: the root of ((a - d) / 2)^2 + b c, which rounding may bring below zero.
-#[inline(always)]
-fn half_gap<const FMA: bool>(a: Eight, b: Eight, c: Eight, d: Eight) -> Eight {
-    zip([a, b, c, d], |[a, b, c, d]| {
-        let half = 0.5 * (a - d);
-        let square = mul_add::<FMA>(half, half, b * c);
-        (if square < 0.0 { 0.0 } else { square }).sqrt()
-    })
-}
-
-/// Where the eigenvalues are this close, relative to their size, the derivative takes the place of the divided difference. It is
-/// then off by gap^2 f''' / 24, and the matrix that it multiplies is itself of the size of the gap: no error worth mention on
-/// either side of the threshold.
+/// Where half the distance of the eigenvalues is this small, relative to 1 + their size, the derivative takes the place of the
+/// divided difference. It is then off by the order of gap^2 f''', and the matrix that it multiplies is itself of the size of the
+/// gap: no error worth mention on either side of the threshold.
 const NEAR: f64 = 1e-6;
 
-/// `values`: f at the larger eigenvalue, then f at the smaller one; `derivative` gives f'(x) from x and a good approximation
-/// of f(x).
+/// What the recombination gets from the eigenvalues.
+#[derive(Clone, Copy)]
+pub(crate) struct Values<'a> {
+    /// f at the larger eigenvalue.
+    pub(crate) upper: &'a [f64],
+    /// f at the smaller eigenvalue.
+    pub(crate) lower: &'a [f64],
+    /// Half the distance of the eigenvalues.
+    pub(crate) half_gaps: &'a [f64],
+}
+
+/// `derivative` gives f'(x) from x and a good approximation of f(x).
 #[inline(always)]
 fn recombine_body<const FMA: bool>(
-    operand: Planes<'_>,
+    a: &[f64],
+    b: &[f64],
+    c: &[f64],
+    d: &[f64],
     upper: &[f64],
     lower: &[f64],
+    half_gaps: &[f64],
+    r0: &mut [f64],
+    r1: &mut [f64],
+    r2: &mut [f64],
+    r3: &mut [f64],
     derivative: impl Fn(f64, f64) -> f64,
-    result: PlanesMut<'_>,
 ) {
-    let length = operand[0].len();
-    let [r0, r1, r2, r3] = result;
-    for at in (0..length).step_by(8) {
-        let [a, b, c, d] = operand.map(|plane| load(plane, at));
-        let [f1, f2] = [load(upper, at), load(lower, at)];
-        let half_gap = half_gap::<FMA>(a, b, c, d);
-        let value = zip([f1, f2], |[f1, f2]| 0.5 * (f1 + f2));
-        let slope = std::array::from_fn(|lane| {
-            let mean = 0.5 * (a[lane] + d[lane]);
-            let s = half_gap[lane];
-            let near = s <= NEAR * (1.0 + mean.abs());
-            let by_derivative = derivative(mean, value[lane]);
-            // No branch: the quotient is formed either way, over 1 where it is not wanted.
-            let by_difference = 0.5 * (f1[lane] - f2[lane]) / if near { 1.0 } else { s };
-            if near { by_derivative } else { by_difference }
-        });
-        let turned = zip([a, d, slope], |[a, d, g]| 0.5 * (a - d) * g);
-        store(r0, at, zip([value, turned], |[v, t]| v + t));
-        store(r1, at, zip([b, slope], |[b, g]| b * g));
-        store(r2, at, zip([c, slope], |[c, g]| c * g));
-        store(r3, at, zip([value, turned], |[v, t]| v - t));
+    let length = r0.len();
+    same_length!(length: a, b, c, d, upper, lower, half_gaps);
+    same_length!(mut length: r0, r1, r2, r3);
+    for i in 0..length {
+        let (f1, f2) = (upper[i], lower[i]);
+        let mean = 0.5 * (a[i] + d[i]);
+        let gap = half_gaps[i];
+        let value = 0.5 * (f1 + f2);
+        let near = gap <= NEAR * (1.0 + mean.abs());
+        // No branch: the quotient is formed either way, over 1 where it is not wanted.
+        let by_difference = 0.5 * (f1 - f2) / if near { 1.0 } else { gap };
+        let by_derivative = derivative(mean, value);
+        let slope = if near { by_derivative } else { by_difference };
+        let turned = 0.5 * (a[i] - d[i]) * slope;
+        r0[i] = value + turned;
+        r1[i] = b[i] * slope;
+        r2[i] = c[i] * slope;
+        r3[i] = value - turned;
     }
 }
 
 multiversioned! {
-    /// The product of every matrix of `left` with the matrix of `right` in the same slot.
-    pub(crate) fn multiply(left: Planes<'_>, right: Planes<'_>, result: PlanesMut<'_>) = multiply_body
+    fn multiply_planes(
+        a: &[f64], b: &[f64], c: &[f64], d: &[f64],
+        e: &[f64], f: &[f64], g: &[f64], h: &[f64],
+        r0: &mut [f64], r1: &mut [f64], r2: &mut [f64], r3: &mut [f64],
+    ) = multiply_body
 }
 
 multiversioned! {
-    /// The inverse of every matrix, by its adjugate; not finite where a matrix is singular.
-    pub(crate) fn invert(operand: Planes<'_>, result: PlanesMut<'_>) = invert_body
+    fn invert_planes(
+        a: &[f64], b: &[f64], c: &[f64], d: &[f64],
+        r0: &mut [f64], r1: &mut [f64], r2: &mut [f64], r3: &mut [f64],
+    ) = invert_body
 }
 
 multiversioned! {
-    /// The two eigenvalues of every matrix, from its trace and determinant.
-    pub(crate) fn eigenvalues(operand: Planes<'_>, larger: &mut [f64], smaller: &mut [f64]) = eigenvalues_body
+    fn eigenvalues_of_planes(
+        a: &[f64], b: &[f64], c: &[f64], d: &[f64],
+        larger: &mut [f64], smaller: &mut [f64], half_gaps: &mut [f64],
+    ) = eigenvalues_body
+}
+
+/// The product of every matrix of `left` with the matrix of `right` in the same slot.
+pub(crate) fn multiply(left: Planes<'_>, right: Planes<'_>, result: PlanesMut<'_>) {
+    let ([a, b, c, d], [e, f, g, h], [r0, r1, r2, r3]) = (left, right, result);
+    multiply_planes(a, b, c, d, e, f, g, h, r0, r1, r2, r3);
+}
+
+/// The inverse of every matrix, by its adjugate; not finite where a matrix is singular.
+pub(crate) fn invert([a, b, c, d]: Planes<'_>, [r0, r1, r2, r3]: PlanesMut<'_>) {
+    invert_planes(a, b, c, d, r0, r1, r2, r3);
+}
+
+/// The two eigenvalues of every matrix and half their distance, from its trace and determinant.
+pub(crate) fn eigenvalues(
+    [a, b, c, d]: Planes<'_>,
+    larger: &mut [f64],
+    smaller: &mut [f64],
+    half_gaps: &mut [f64],
+) {
+    eigenvalues_of_planes(a, b, c, d, larger, smaller, half_gaps);
 }
 
 /// Defines the recombination f(C) = f(mean) I + f[l1, l2] (C - mean I) for one function, given its derivative.
 macro_rules! recombination {
-    ($(#[$meta:meta])* $name:ident, $body:ident, $derivative:expr) => {
-        #[inline(always)]
-        fn $body<const FMA: bool>(
-            operand: Planes<'_>,
-            upper: &[f64],
-            lower: &[f64],
-            result: PlanesMut<'_>,
-        ) {
-            recombine_body::<FMA>(operand, upper, lower, $derivative, result);
-        }
-        multiversioned! {
-            $(#[$meta])*
-            pub(crate) fn $name(
-                operand: Planes<'_>,
-                upper: &[f64],
-                lower: &[f64],
-                result: PlanesMut<'_>,
-            ) = $body
+    ($(#[$meta:meta])* $name:ident, $derivative:expr) => {
+        $(#[$meta])*
+        pub(crate) fn $name(operand: Planes<'_>, values: Values<'_>, result: PlanesMut<'_>) {
+            #[inline(always)]
+            fn body<const FMA: bool>(
+                a: &[f64], b: &[f64], c: &[f64], d: &[f64],
+                upper: &[f64], lower: &[f64], half_gaps: &[f64],
+                r0: &mut [f64], r1: &mut [f64], r2: &mut [f64], r3: &mut [f64],
+            ) {
+                recombine_body::<FMA>(a, b, c, d, upper, lower, half_gaps, r0, r1, r2, r3, $derivative);
+            }
+            multiversioned! {
+                fn planes(
+                    a: &[f64], b: &[f64], c: &[f64], d: &[f64],
+                    upper: &[f64], lower: &[f64], half_gaps: &[f64],
+                    r0: &mut [f64], r1: &mut [f64], r2: &mut [f64], r3: &mut [f64],
+                ) = body
+            }
+            let ([a, b, c, d], [r0, r1, r2, r3]) = (operand, result);
+            let Values { upper, lower, half_gaps } = values;
+            planes(a, b, c, d, upper, lower, half_gaps, r0, r1, r2, r3);
         }
     };
 }
 
 recombination! {
     /// f(C) from f at the larger and at the smaller eigenvalue, for f = sigmoid.
-    recombine_sigmoid, recombine_sigmoid_body, |_, value: f64| value * (1.0 - value)
+    recombine_sigmoid, |_, value: f64| value * (1.0 - value)
 }
 recombination! {
     /// The same for the hyperbolic tangent.
-    recombine_tanh, recombine_tanh_body, |_, value: f64| 1.0 - value * value
+    recombine_tanh, |_, value: f64| 1.0 - value * value
 }
 recombination! {
     /// The same for the exponential function.
-    recombine_exp, recombine_exp_body, |_, value| value
+    recombine_exp, |_, value| value
 }
 recombination! {
     /// The same for the logarithm.
-    recombine_ln, recombine_ln_body, |mean: f64, _| 1.0 / mean
+    recombine_ln, |mean: f64, _| 1.0 / mean
 }
 recombination! {
-    /// The same for the square root.
-    recombine_sqrt, recombine_sqrt_body, |_, value: f64| 0.5 / value
+    /// The same for the square root; at zero, where it has no slope, the matrix is zero as well.
+    recombine_sqrt, |_, value: f64| 0.5 / if value > 0.0 { value } else { 1.0 }
 }
 recombination! {
     /// The same for x · sigmoid(x): its derivative is s + x s (1 - s) with s = value / x; at zero, 1/2.
-    recombine_silu, recombine_silu_body, |mean: f64, value: f64| {
+    recombine_silu, |mean: f64, value: f64| {
         let s = if mean == 0.0 { 0.5 } else { value / mean };
         s + value * (1.0 - s)
     }
 }
 recombination! {
     /// The same for max(x, 0): at the kink any slope between 0 and 1 serves.
-    recombine_relu, recombine_relu_body, |mean: f64, _| if mean > 0.0 { 1.0 } else { 0.0 }
+    recombine_relu, |mean: f64, _| if mean > 0.0 { 1.0 } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -254,7 +306,7 @@ mod tests {
         }
     }
 
-    type Recombine = fn(Planes<'_>, &[f64], &[f64], PlanesMut<'_>);
+    type Recombine = fn(Planes<'_>, Values<'_>, PlanesMut<'_>);
 
     #[test]
     fn functions_act_on_both_lanes_however_near() {
@@ -270,13 +322,14 @@ mod tests {
         for (name, function, recombine) in functions {
             let (m, r) = lanes(53);
             let operand = planes(&m, &r);
-            let (mut larger, mut smaller) = (vec![0.0; 53], vec![0.0; 53]);
-            eigenvalues(view(&operand), &mut larger, &mut smaller);
+            let [mut larger, mut smaller, mut half_gaps] = [(); 3].map(|()| vec![0.0; 53]);
+            eigenvalues(view(&operand), &mut larger, &mut smaller, &mut half_gaps);
             for values in [&mut larger, &mut smaller] {
                 values.iter_mut().for_each(|x| *x = function(*x));
             }
             let mut got = [(); 4].map(|()| vec![0.0; 53]);
-            recombine(view(&operand), &larger, &smaller, got.each_mut().map(Vec::as_mut_slice));
+            let values = Values { upper: &larger, lower: &smaller, half_gaps: &half_gaps };
+            recombine(view(&operand), values, got.each_mut().map(Vec::as_mut_slice));
             let apply = |lane: &[f64]| lane.iter().map(|v| function(*v)).collect::<Vec<f64>>();
             let want = planes(&apply(&m), &apply(&r));
             // Relative to the larger of both lanes: they share the four entries, and the rounding errors.

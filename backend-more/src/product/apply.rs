@@ -18,7 +18,6 @@ const WORTH_SHARING: usize = 1 << 18;
 #[derive(Default)]
 struct Scratch {
     panel: Vec<Line>,
-    sums: Vec<Line>,
     results: Vec<Line>,
 }
 
@@ -45,8 +44,8 @@ impl SparseProduct {
     /// One panel on one thread, chunk by chunk.
     fn panel(&self, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: &mut Scratch) {
         let stride = inputs.len().div_ceil(8);
-        let Scratch { panel, sums, results } = scratch;
-        let source = self.gather(inputs, stride, panel, sums);
+        let Scratch { panel, results } = scratch;
+        let source = self.gather(inputs, stride, panel);
         for chunk in &self.chunks {
             self.multiply_chunk(chunk, source, stride, results);
             scatter(chunk, results, stride, outputs);
@@ -56,8 +55,8 @@ impl SparseProduct {
     /// One panel on all threads: the chunks are multiplied side by side, each into memory of its own.
     fn shared_panel(&self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let stride = inputs.len().div_ceil(8);
-        let (mut panel, mut sums) = (Vec::new(), Vec::new());
-        let source = self.gather(inputs, stride, &mut panel, &mut sums);
+        let mut panel = Vec::new();
+        let source = self.gather(inputs, stride, &mut panel);
         let results: Vec<Vec<Line>> = self
             .chunks
             .par_iter()
@@ -78,20 +77,26 @@ impl SparseProduct {
         inputs: &[&[f64]],
         stride: usize,
         panel: &'a mut Vec<Line>,
-        sums: &'a mut Vec<Line>,
     ) -> &'a [Line] {
-        panel.resize(self.columns * stride, Line::ZERO);
+        match &self.sums {
+            None => panel.resize(self.columns * stride, Line::ZERO),
+            Some(sums) => {
+                panel.clear();
+                panel.resize(sums.sizes.len() * stride, Line::ZERO);
+            }
+        }
+        if panel.is_empty() {
+            return panel;
+        }
         for (line, inputs) in inputs.chunks(8).enumerate() {
             // Lanes without a vector compute along with the last one; nobody reads them.
             let lanes = std::array::from_fn(|lane| inputs[lane.min(inputs.len() - 1)]);
-            if self.columns > 0 {
-                panel::gather_lines(&lanes, &mut panel[line..], stride);
+            match &self.sums {
+                None => panel::gather_lines(&lanes, &mut panel[line..], stride),
+                Some(sums) => panel::gather_sums(&lanes, &sums.set_of_column, &mut panel[line..], stride),
             }
         }
-        let Some(sets) = &self.sums else { return panel };
-        sums.resize((sets.starts.len() - 1) * stride, Line::ZERO);
-        panel::sum_rows(panel, stride, &sets.starts, &sets.members, sums);
-        sums
+        panel
     }
 
     fn multiply_chunk(&self, chunk: &Chunk, source: &[Line], stride: usize, results: &mut Vec<Line>) {

@@ -106,39 +106,31 @@ impl Survey {
 
     /// The sets of equal columns, when adding them up first spares at least a quarter of the columns.
     fn column_sets(&self) -> Option<ColumnSums> {
-        let mut known: HashMap<Signature, usize> = HashMap::new();
-        let mut sets: Vec<Vec<u32>> = Vec::new();
+        let mut known: HashMap<Signature, u32> = HashMap::new();
+        let mut sums = ColumnSums { set_of_column: Vec::with_capacity(self.columns.len()), sizes: Vec::new() };
         let mut used = 0;
-        for (column, signature) in self.columns.iter().enumerate() {
+        for signature in &self.columns {
             if *signature == Signature::START {
+                sums.set_of_column.push(u32::MAX);
                 continue;
             }
             used += 1;
             let set = *known.entry(*signature).or_insert_with(|| {
-                sets.push(Vec::new());
-                sets.len() - 1
+                sums.sizes.push(0);
+                sums.sizes.len() as u32 - 1
             });
-            if let Some(set) = sets.get_mut(set) {
-                set.push(column as u32);
+            if let Some(size) = sums.sizes.get_mut(set as usize) {
+                *size += 1;
             }
+            sums.set_of_column.push(set);
         }
-        if 4 * sets.len() > 3 * used {
-            return None;
-        }
-        let mut sums = ColumnSums { starts: vec![0], members: Vec::with_capacity(used) };
-        for set in sets {
-            sums.members.extend(set);
-            sums.starts.push(sums.members.len() as u32);
-        }
-        Some(sums)
+        (4 * sums.sizes.len() <= 3 * used).then_some(sums)
     }
 }
 
 /// The second pass.
 struct Builder {
     product: SparseProduct,
-    /// The set of every column, where columns are added up.
-    set_of_column: Option<Vec<u32>>,
     /// Stencils by signature.
     known: HashMap<Signature, Vec<u32>>,
     /// The rows that the current chunk has collected, in the order in which its groups produce them.
@@ -150,23 +142,10 @@ impl Builder {
     /// `None` when `sums` joins columns that are not equal after all.
     fn build(matrix: &impl Rows, survey: &Survey, sums: Option<ColumnSums>) -> Result<Option<SparseProduct>> {
         let (rows, columns) = matrix.shape();
-        let set_of_column = sums.as_ref().map(|sums| {
-            let mut set_of_column = vec![u32::MAX; columns];
-            for (set, bounds) in sums.starts.windows(2).enumerate() {
-                if let [from, to] = bounds {
-                    for member in sums.members.get(*from as usize..*to as usize).unwrap_or_default() {
-                        if let Some(slot) = set_of_column.get_mut(*member as usize) {
-                            *slot = set as u32;
-                        }
-                    }
-                }
-            }
-            set_of_column
-        });
         let mut product = SparseProduct::zero(rows, columns);
         product.sums = sums;
         let mut builder =
-            Self { product, set_of_column, known: HashMap::new(), pending: Vec::new(), pending_groups: 0 };
+            Self { product, known: HashMap::new(), pending: Vec::new(), pending_groups: 0 };
         for group in &survey.groups {
             for part in group.chunks(CHUNK_ROWS) {
                 if builder.add_group(matrix, part)?.is_none() {
@@ -211,18 +190,16 @@ impl Builder {
 
     /// Replaces columns by their sets, and checks that every column of a set is there with the same value.
     fn join_columns(&self, entries: &mut Vec<(u32, f64)>) -> Option<()> {
-        let (Some(set_of_column), Some(sums)) = (&self.set_of_column, &self.product.sums) else {
-            return Some(());
-        };
+        let Some(sums) = &self.product.sums else { return Some(()) };
         for (column, _) in entries.iter_mut() {
-            *column = *set_of_column.get(*column as usize)?;
+            *column = *sums.set_of_column.get(*column as usize)?;
         }
         entries.sort_by_key(|(set, _)| *set);
         let mut joined: Vec<(u32, f64)> = Vec::with_capacity(entries.len());
         for same in entries.chunk_by(|a, b| a.0 == b.0) {
             let (set, value) = *same.first()?;
-            let (from, to) = (*sums.starts.get(set as usize)?, *sums.starts.get(set as usize + 1)?);
-            if same.len() != (to - from) as usize || same.iter().any(|entry| entry.1.to_bits() != value.to_bits()) {
+            let size = *sums.sizes.get(set as usize)?;
+            if same.len() != size as usize || same.iter().any(|entry| entry.1.to_bits() != value.to_bits()) {
                 return None;
             }
             joined.push((set, value));
