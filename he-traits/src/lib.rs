@@ -4,9 +4,12 @@
 //! The **server** holds evaluation keys only and computes ([`Evaluator`]).
 
 pub mod algebra;
+pub mod bsgs;
 mod capability;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod counts;
 mod defaults;
 mod error;

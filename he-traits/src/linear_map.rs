@@ -18,6 +18,7 @@ use num_complex::Complex64;
 
 use crate::{Diagonal, Error, Result};
 
+mod diagonals;
 mod sparse;
 
 pub use sparse::SparseMatrix;
@@ -81,6 +82,28 @@ impl Geometry {
             step *= 2;
         }
         steps
+    }
+
+    /// The smaller and the larger period.
+    fn periods(&self) -> Result<(usize, usize)> {
+        let (small, large) = (self.out_period.min(self.in_period), self.out_period.max(self.in_period));
+        if large.is_multiple_of(small) {
+            return Ok((small, large));
+        }
+        Err(Error::shape("diagonals", "periods of which one divides the other", format!("{self:?}")))
+    }
+
+    /// The rotations of the input that bring column `c` of a block to row `r` of a block. With `fold` there is one; without it an input
+    /// of a longer period than the output has one for each turn.
+    fn for_each_step(&self, r: usize, c: usize, fold: bool, mut visit: impl FnMut(usize)) {
+        let (small, large) = (self.out_period.min(self.in_period), self.out_period.max(self.in_period));
+        if self.copies > 1 {
+            visit((c + self.slots - r) % self.slots);
+        } else if fold || !self.can_fold() {
+            visit((c + large - r) % small);
+        } else {
+            (0..large / small).for_each(|turn| visit((c + large - r) % small + turn * small));
+        }
     }
 
     /// Whether a schedule with these rotate-and-adds folds.
@@ -171,26 +194,17 @@ impl LinearMap {
     /// [`crate::LinearStyle::Matrix`] can serve such a map).
     pub fn steps(&self, slots: usize, fold: bool) -> Result<Vec<BTreeSet<usize>>> {
         let g = self.geometry(slots)?;
-        let (small, large) = (g.out_period.min(g.in_period), g.out_period.max(g.in_period));
-        if !large.is_multiple_of(small) {
-            return Err(Error::shape(
-                "diagonals",
-                "periods of which one divides the other",
-                format!("{g:?}"),
-            ));
-        }
+        g.periods()?;
         let mut steps = vec![BTreeSet::new(); g.out_blocks * g.in_blocks];
         for row in 0..self.shape().0 {
             let (out_block, r) = (row / g.out_period, row % g.out_period);
-            self.generator.row(row, &mut |column, _| {
+            self.generator.row(row, &mut |column, entry| {
                 let (in_block, c) = (column / g.in_period, column % g.in_period);
-                let Some(set) = steps.get_mut(out_block * g.in_blocks + in_block) else { return };
-                if g.copies > 1 {
-                    set.insert((c + slots - r) % slots);
-                } else if fold || !g.can_fold() {
-                    set.insert((c + large - r) % small);
-                } else {
-                    set.extend((0..g.in_period / small).map(|turn| (c + large - r) % small + turn * small));
+                let set = steps.get_mut(out_block * g.in_blocks + in_block);
+                if let Some(set) = set.filter(|_| entry != Complex64::ZERO) {
+                    g.for_each_step(r, c, fold, |step| {
+                        set.insert(step);
+                    });
                 }
             });
         }

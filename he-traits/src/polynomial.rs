@@ -6,7 +6,7 @@ use crate::{Error, Result};
 
 mod evaluate;
 
-pub use evaluate::evaluate;
+pub use evaluate::{evaluate, products};
 
 /// The basis that coefficients refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,217 @@
+//! Linear maps by diagonals, baby steps and giant steps, over any evaluator: for backends that have nothing better.
+//!
+//! A backend writes `type Map = bsgs::Map<Self>` and forwards `prepare` and `linear` to the functions here:
+//!
+//! `y = fold(sum over g of rotate_g(sum over b of d'_(g+b) * rotate_b(x)))`, where `d'` is the diagonal rotated back by `g`, because
+//! `rotate_g(rotate_-g(d) * rotate_b(x)) = d * rotate_(g+b)(x)` (Halevi and Shoup, CRYPTO 2014 and 2018). The baby rotations of an input
+//! block are computed once, hoisted, and shared by all output blocks. Products of one giant step are summed before the one rescale.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use rayon::prelude::*;
+
+use crate::{Diagonal, Error, Evaluator, Geometry, Keep, Level, LinearMap, Result, Schedule, Step};
+
+/// A linear map prepared for one level; owns its diagonals.
+pub struct Map<E: Evaluator> {
+    geometry: Geometry,
+    level: Level,
+    /// Baby steps of each input block.
+    baby: Vec<Vec<usize>>,
+    /// Giant steps of each output block.
+    giant: Vec<Vec<Giant<E>>>,
+    fold: Vec<usize>,
+}
+
+/// What one giant step sums and rotates.
+struct Giant<E: Evaluator> {
+    step: usize,
+    terms: Vec<Term<E>>,
+}
+
+struct Term<E: Evaluator> {
+    in_block: usize,
+    baby: usize,
+    diagonal: Stored<E>,
+}
+
+enum Stored<E: Evaluator> {
+    Encoded(E::Factor),
+    Values(Diagonal),
+}
+
+impl<E: Evaluator> Map<E> {
+    /// Level of the input.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// How the map lies over the slots.
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// Diagonals that are multiplied for one value.
+    pub fn diagonals(&self) -> usize {
+        self.giant.iter().flatten().map(|giant| giant.terms.len()).sum()
+    }
+}
+
+impl<E: Evaluator> fmt::Debug for Map<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bsgs::Map({} diagonals, level {})", self.diagonals(), self.level)
+    }
+}
+
+/// Prepares `map` for inputs at level `at`. Whether the keys of the schedule are there is for the backend to check beforehand, with
+/// [`Schedule::rotations`]: nothing here can see keys.
+///
+/// # Errors
+/// [`Error::Schedule`] when the schedule does not cover the map or is [`Schedule::Matrix`], [`Error::Shape`] when the map does not fit
+/// the slots, [`Error::LevelExhausted`] at level 0, and those of [`Evaluator::encode_factor`].
+pub fn prepare<E: Evaluator>(
+    evaluator: &E,
+    map: &LinearMap,
+    schedule: &Schedule,
+    at: Level,
+    keep: Keep,
+) -> Result<Map<E>> {
+    at.spend("linear", 1)?;
+    let slots = evaluator.profile().slots;
+    let geometry = map.geometry(slots)?;
+    let Schedule::Diagonals(baby_giant) = schedule else {
+        return Err(Error::Schedule { reason: "a map by diagonals needs baby and giant steps".to_owned() });
+    };
+    let fold = geometry.checked_fold(&baby_giant.fold)?;
+    let mut baby = vec![BTreeSet::new(); geometry.in_blocks];
+    let mut giant = Vec::with_capacity(geometry.out_blocks);
+    for out_block in 0..geometry.out_blocks {
+        let mut groups: BTreeMap<usize, Vec<(usize, usize, Diagonal)>> = BTreeMap::new();
+        for ((in_block, step), diagonal) in map.diagonals(slots, out_block, fold)? {
+            let (giant_step, baby_step) = baby_giant.cover(step, slots)?;
+            if let Some(baby) = baby.get_mut(in_block) {
+                baby.insert(baby_step);
+            }
+            groups.entry(giant_step).or_default().push((
+                in_block,
+                baby_step,
+                rotated_back(&diagonal, giant_step),
+            ));
+        }
+        let groups = groups.into_iter().map(|(step, terms)| {
+            let terms = terms.into_par_iter().map(|(in_block, baby, diagonal)| {
+                let diagonal = match keep {
+                    Keep::Encoded => Stored::Encoded(evaluator.encode_factor(&diagonal, at)?),
+                    Keep::Values => Stored::Values(diagonal),
+                };
+                Ok(Term { in_block, baby, diagonal })
+            });
+            Ok(Giant { step, terms: terms.collect::<Result<_>>()? })
+        });
+        giant.push(groups.collect::<Result<_>>()?);
+    }
+    let baby = baby.into_iter().map(|steps| steps.into_iter().collect()).collect();
+    Ok(Map { geometry, level: at, baby, giant, fold: baby_giant.fold.clone() })
+}
+
+/// The diagonal moved right by `step`.
+fn rotated_back(diagonal: &Diagonal, step: usize) -> Diagonal {
+    let period = diagonal.period().max(1);
+    diagonal.rotated(period - step % period)
+}
+
+/// Applies a prepared map to one or several values, as [`Evaluator::linear`] describes. Values, input blocks and output blocks run in
+/// parallel.
+///
+/// # Errors
+/// [`Error::Shape`] when `x` is not a whole number of values, [`Error::LevelMismatch`] when a block is not at the level that the map was
+/// prepared for, [`Error::MissingRotation`] when a key is not there.
+pub fn linear<E: Evaluator>(evaluator: &E, x: &[&E::Ciphertext], map: &Map<E>) -> Result<Vec<E::Ciphertext>> {
+    let blocks = map.geometry.in_blocks;
+    if x.is_empty() || !x.len().is_multiple_of(blocks) {
+        return Err(Error::shape("linear", format!("whole values of {blocks} ciphertexts"), x.len()));
+    }
+    x.iter().try_for_each(|block| map.level.same("linear", evaluator.level(block)))?;
+    let outputs: Vec<Vec<E::Ciphertext>> =
+        x.par_chunks(blocks).map(|value| one_value(evaluator, value, map)).collect::<Result<_>>()?;
+    Ok(outputs.into_iter().flatten().collect())
+}
+
+/// Rotated input blocks, by block and baby step.
+type Rotated<C> = Vec<BTreeMap<usize, C>>;
+
+fn one_value<E: Evaluator>(evaluator: &E, x: &[&E::Ciphertext], map: &Map<E>) -> Result<Vec<E::Ciphertext>> {
+    let rotated: Rotated<E::Ciphertext> = x
+        .par_iter()
+        .zip(&map.baby)
+        .map(|(block, baby)| {
+            let steps: Vec<usize> = baby.iter().copied().filter(|step| *step != 0).collect();
+            let moves: Vec<Step> = steps.iter().map(|step| Step::from(*step)).collect();
+            let moved = if moves.is_empty() { Vec::new() } else { evaluator.rotate_many(block, &moves)? };
+            Ok(steps.into_iter().zip(moved).collect())
+        })
+        .collect::<Result<_>>()?;
+    map.giant.par_iter().map(|giants| output_block(evaluator, x, &rotated, giants, map)).collect()
+}
+
+fn output_block<E: Evaluator>(
+    evaluator: &E,
+    x: &[&E::Ciphertext],
+    rotated: &Rotated<E::Ciphertext>,
+    giants: &[Giant<E>],
+    map: &Map<E>,
+) -> Result<E::Ciphertext> {
+    let mut sum: Option<E::Ciphertext> = None;
+    for giant in giants {
+        let part = giant_step(evaluator, x, rotated, giant, map.level)?;
+        sum = Some(match sum {
+            None => part,
+            Some(sum) => evaluator.add(&sum, &part)?,
+        });
+    }
+    let Some(mut sum) = sum else { return zero(evaluator, x, map.level) };
+    for step in &map.fold {
+        sum = evaluator.add(&sum, &evaluator.rotate(&sum, Step::from(*step))?)?;
+    }
+    Ok(sum)
+}
+
+/// One giant step; diagonals that are not kept encoded are encoded here and dropped again.
+fn giant_step<E: Evaluator>(
+    evaluator: &E,
+    x: &[&E::Ciphertext],
+    rotated: &Rotated<E::Ciphertext>,
+    giant: &Giant<E>,
+    level: Level,
+) -> Result<E::Ciphertext> {
+    let fresh: Vec<Option<E::Factor>> = giant
+        .terms
+        .par_iter()
+        .map(|term| match &term.diagonal {
+            Stored::Encoded(_) => Ok(None),
+            Stored::Values(values) => evaluator.encode_factor(values, level).map(Some),
+        })
+        .collect::<Result<_>>()?;
+    let mut pairs = Vec::with_capacity(giant.terms.len());
+    for (term, fresh) in giant.terms.iter().zip(&fresh) {
+        let block = if term.baby == 0 {
+            x.get(term.in_block).copied()
+        } else {
+            rotated.get(term.in_block).and_then(|steps| steps.get(&term.baby))
+        };
+        let factor = match (&term.diagonal, fresh) {
+            (Stored::Encoded(factor), _) => Some(factor),
+            (Stored::Values(_), fresh) => fresh.as_ref(),
+        };
+        pairs.extend(block.zip(factor));
+    }
+    let sum = evaluator.mul_plain_sum(&pairs)?;
+    if giant.step == 0 { Ok(sum) } else { evaluator.rotate(&sum, Step::from(giant.step)) }
+}
+
+/// The output block of a matrix without entries: an encryption of zeros, one level lower.
+fn zero<E: Evaluator>(evaluator: &E, x: &[&E::Ciphertext], level: Level) -> Result<E::Ciphertext> {
+    let first = x.first().ok_or_else(|| Error::shape("linear", "at least one block", "none"))?;
+    evaluator.combine(&[(0.0, first)], 0.0, level.spend("linear", 1)?)
+}
