@@ -1,8 +1,8 @@
 //! The data owner's half: whoever holds the secret encrypts and decrypts. A server is built without this module.
 
 use num_complex::Complex64;
-use rand::CryptoRng;
-use zeroize::Zeroizing;
+pub use rand::CryptoRng;
+pub use zeroize::Zeroizing;
 
 use crate::wire::{Decode, Encode};
 use crate::{Absent, Diagonal, Error, KeyNeeds, Level, Result, Scheme};

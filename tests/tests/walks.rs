@@ -1,0 +1,89 @@
+//! The walks of `docs/extending.md` hold: what they say is one file and one line is one file and one line.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a missing source file is a failure")]
+
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| std::panic::panic_any(format!("{path}: {e}")))
+}
+
+/// Every Rust file below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_layer_is_a_file_and_a_line() {
+    let list = read("nn-layers/src/layers.rs");
+    let (_, list) = list.split_once("layers! {").unwrap();
+    let (list, _) = list.split_once("\n}").unwrap();
+    let listed: Vec<&str> = list.lines().map(str::trim).filter(|l| !l.starts_with("///")).filter_map(|l| l.strip_suffix(',')).collect();
+    assert!(listed.contains(&"Conv2d"), "{listed:?}");
+    let mut implemented = Vec::new();
+    for path in sources(&root().join("nn-layers/src/layers")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for line in text.lines() {
+            if let Some(name) = line.strip_prefix("impl Operation for ") {
+                implemented.push(name.trim_end_matches(" {").to_owned());
+            }
+        }
+    }
+    implemented.sort();
+    let mut listed: Vec<String> = listed.into_iter().map(str::to_owned).collect();
+    listed.sort();
+    assert_eq!(implemented, listed, "each layer of the list has its file, and each file its line");
+}
+
+#[test]
+fn nothing_beyond_the_layer_library_takes_layers_apart() {
+    for folder in ["he-traits", "backend-ckks", "backend-more", "backend-seal", "models", "cli"] {
+        for path in sources(&root().join(folder).join("src")) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(!text.contains("Layer::"), "{} matches on layers", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_backend_is_named_by_the_program_alone() {
+    for folder in ["he-traits", "nn-layers", "models", "backend-more", "backend-seal", "backend-ckks"] {
+        for path in sources(&root().join(folder).join("src")) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for backend in ["backend_more", "backend_seal", "backend_ckks"] {
+                let own = folder.replace('-', "_") == backend;
+                assert!(own || !text.contains(backend), "{} names {backend}", path.display());
+            }
+        }
+    }
+    let naming: Vec<PathBuf> = sources(&root().join("cli/src"))
+        .into_iter()
+        .filter(|path| std::fs::read_to_string(path).unwrap().contains("backend_seal"))
+        .collect();
+    assert_eq!(naming.len(), 1, "one match over backends, in one file: {naming:?}");
+}
+
+#[test]
+fn a_network_is_a_file_a_line_and_its_weights() {
+    let registry = read("models/src/registry.rs");
+    for model in models::registry() {
+        let module = model.name.replace('-', "_");
+        assert!(root().join(format!("models/src/{module}.rs")).exists(), "{module}.rs");
+        assert!(root().join(format!("models/weights/{}.safetensors", model.name)).exists(), "weights of {}", model.name);
+        let lines = registry.lines().filter(|line| line.contains(&format!("{module}::MODEL"))).count();
+        assert_eq!(lines, 1, "{} stands in one line of the registry", model.name);
+        model.weights().unwrap();
+    }
+}
