@@ -59,7 +59,7 @@ fn party_for(params: Params, schedules: &[Schedule]) -> Result<Party> {
 
 #[test]
 fn maps_of_every_shape_agree_with_the_matrix() -> Result<()> {
-    let params = Params::insecure_for_tests(256, 2, 40)?;
+    let params = Params::insecure_for_tests(128, 2, 40)?;
     let slots = params.slots();
     let maps = [
         matrix(16, 16, 1.0, 1)?,
