@@ -1,0 +1,143 @@
+//! Linear maps, held against the map's own meaning.
+
+use std::sync::Arc;
+
+use super::bench::{Bench, below};
+use super::maps::{self, MapCase};
+use super::violation::{Outcome, Refusal};
+use crate::{
+    BabyGiant, ClientScheme, Complex64, Diagonal, Evaluator, Keep, Level, LinearMap, LinearStyle, Schedule,
+    SparseMatrix,
+};
+
+/// Values per call: several, because backends share work between them.
+const VALUES: usize = 2;
+
+/// All maps of the suite, from the top and from level 1, with diagonals kept encoded or not; then what must be refused.
+pub(super) fn run<S: ClientScheme>(bench: &mut Bench<S>) -> Outcome {
+    bench.law("linear");
+    let cases = maps::cases(&bench.profile);
+    let cases = bench.pass(|| "schedules of the suite's maps".to_owned(), bench.profile.top, cases)?;
+    let mut levels: Vec<Level> = bench.levels().into_iter().filter(|at| below(*at, 1).is_some()).collect();
+    if levels.len() > 2 {
+        levels = levels.first().into_iter().chain(levels.last()).copied().collect();
+    }
+    for at in levels {
+        for case in &cases {
+            apply(bench, case, at)?;
+        }
+        refusals(bench, at)?;
+    }
+    no_level_left(bench, &cases)
+}
+
+/// The blocks of one random value: real, or complex where the slots are.
+fn value<S: ClientScheme>(bench: &mut Bench<S>, map: &LinearMap) -> Outcome<Vec<Vec<Complex64>>> {
+    let slots = bench.slots();
+    let geometry = map.geometry(slots);
+    let g = bench.pass(|| "geometry".to_owned(), bench.profile.top, geometry)?;
+    let period = if g.copies == 1 { g.in_period } else { slots };
+    let complex = bench.profile.complex;
+    Ok((0..g.in_blocks)
+        .map(|_| {
+            let re = bench.uniform(period, -1.0, 1.0);
+            let im = if complex { bench.uniform(period, -1.0, 1.0) } else { vec![0.0; period] };
+            let one: Vec<_> = re.into_iter().zip(im).map(|(re, im)| Complex64::new(re, im)).collect();
+            one.into_iter().cycle().take(slots).collect()
+        })
+        .collect())
+}
+
+pub(super) fn diagonal(slots: &[Complex64]) -> Diagonal {
+    match slots.iter().all(|v| v.im == 0.0) {
+        true => Diagonal::Real(slots.iter().map(|v| v.re).collect()),
+        false => Diagonal::Complex(slots.to_vec()),
+    }
+}
+
+fn apply<S: ClientScheme>(bench: &mut Bench<S>, case: &MapCase, at: Level) -> Outcome {
+    let slots = bench.slots();
+    let name = || format!("map \"{}\"", case.name);
+    let (mut inputs, mut expected) = (Vec::new(), Vec::new());
+    for _ in 0..VALUES {
+        let value = value(bench, &case.map)?;
+        expected.extend(bench.pass(name, at, case.map.apply(slots, &value))?);
+        for block in value {
+            inputs.push(bench.encrypt(&diagonal(&block), at)?);
+        }
+    }
+    let operands: Vec<_> = inputs.iter().collect();
+    let Some(to) = below(at, 1) else { return Ok(()) };
+    for keep in [Keep::Encoded, Keep::Values] {
+        let name = || format!("map \"{}\", {keep:?}", case.name);
+        let prepared = bench.e().prepare(&case.map, &case.schedule, at, keep);
+        let prepared = bench.pass(name, at, prepared)?;
+        let results = bench.e().linear(&operands, &prepared);
+        let results = bench.pass(name, at, results)?;
+        bench.number(name, "output blocks", expected.len(), results.len())?;
+        for (block, (result, expected)) in results.into_iter().zip(&expected).enumerate() {
+            let name = || format!("{}, output block {block}", name());
+            if bench.profile.complex {
+                bench.expect_complex(name, Ok(result), expected, to, case.weight)?;
+            } else {
+                let expected: Vec<f64> = expected.iter().map(|v| v.re).collect();
+                bench.expect(name, Ok(result), &expected, to, case.weight)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn refusals<S: ClientScheme>(bench: &mut Bench<S>, at: Level) -> Outcome {
+    let slots = bench.slots();
+    let one = Complex64::ONE;
+    let entries = (0..slots).flat_map(|row| [(row, row, one), (row, slots + row, one)]);
+    let map = SparseMatrix::from_entries(slots, 2 * slots, entries);
+    let map = Arc::new(LinearMap::new(bench.pass(|| "a map of two blocks".to_owned(), at, map)?));
+    let diagonals = bench.profile.linear == LinearStyle::Diagonals;
+    let schedule = match diagonals {
+        false => Schedule::Matrix,
+        true => Schedule::Diagonals(BabyGiant { baby: [0].into(), giant: [0].into(), fold: Vec::new() }),
+    };
+    bench.law("shape");
+    let prepared = bench.e().prepare(&map, &schedule, at, Keep::Encoded);
+    let prepared = bench.pass(|| "a map of two blocks".to_owned(), at, prepared)?;
+    let input = bench.random(at)?;
+    let x = &input.ciphertext;
+    let odd = bench.e().linear(&[x, x, x], &prepared);
+    bench.refuse("linear of three blocks by a map that takes two", at, odd, Refusal::Shape)?;
+    if let Some(lower) = below(at, 1).filter(|lower| *lower != at) {
+        bench.law("level mismatch");
+        let low = bench.random(lower)?;
+        let mixed = bench.e().linear(&[x, &low.ciphertext], &prepared);
+        bench.refuse("linear with a block below the prepared level", at, mixed, Refusal::LevelMismatch)?;
+    }
+    bench.law("shape");
+    let misfit = SparseMatrix::from_entries(slots + 1, slots, [(0, 0, one)]);
+    let misfit = Arc::new(LinearMap::new(bench.pass(|| "a map that does not fit".to_owned(), at, misfit)?));
+    let prepared = bench.e().prepare(&misfit, &schedule, at, Keep::Encoded).map(drop);
+    if slots > 1 {
+        bench.refuse("prepare of a map with one row more than slots", at, prepared, Refusal::Shape)?;
+    }
+    if diagonals && slots > 1 {
+        bench.law("schedule");
+        let turn =
+            SparseMatrix::from_entries(slots, slots, (0..slots).map(|row| (row, (row + 1) % slots, one)));
+        let turn = Arc::new(LinearMap::new(bench.pass(|| "a turning map".to_owned(), at, turn)?));
+        let prepared = bench.e().prepare(&turn, &schedule, at, Keep::Encoded).map(drop);
+        bench.refuse("prepare with a schedule that lacks the map's step", at, prepared, Refusal::Schedule)?;
+    }
+    Ok(())
+}
+
+fn no_level_left<S: ClientScheme>(bench: &mut Bench<S>, cases: &[MapCase]) -> Outcome {
+    if bench.profile.top.is_unbounded() {
+        return Ok(());
+    }
+    bench.law("level exhausted");
+    for case in cases.iter().take(1) {
+        let prepared = bench.e().prepare(&case.map, &case.schedule, Level::ZERO, Keep::Values).map(drop);
+        bench.refuse("prepare of a map at level 0", Level::ZERO, prepared, Refusal::LevelExhausted)?;
+    }
+    Ok(())
+}
