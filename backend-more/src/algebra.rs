@@ -65,33 +65,20 @@ pub(crate) fn combine(terms: &[(f64, &Ciphertext)], constant: f64) -> Option<Cip
             sum.iter_mut().zip(plane).for_each(|(sum, entry)| *sum += coefficient * entry);
         }
     }
-    if constant != 0.0 {
-        add_to_diagonal(&mut sum, &[constant]);
-    }
-    Some(sum)
+    Some(if constant == 0.0 { sum } else { add_values(&sum, &[constant]) })
 }
 
 /// a + v I.
 pub(crate) fn add_values(a: &Ciphertext, values: &[f64]) -> Ciphertext {
     let period = common_period(a.period(), values.len());
-    let mut sum = at_period(a, period).into_owned();
-    add_to_diagonal(&mut sum, values);
-    sum
-}
-
-/// Adds to the diagonal planes; the length of `values` divides the period.
-fn add_to_diagonal(x: &mut Ciphertext, values: &[f64]) {
-    let diagonal = x.dimension() + 1;
-    for plane in x.planes_mut().step_by(diagonal) {
-        match values {
-            [constant] => plane.iter_mut().for_each(|entry| *entry += constant),
-            _ => {
-                for part in plane.chunks_mut(values.len().max(1)) {
-                    part.iter_mut().zip(values).for_each(|(entry, value)| *entry += value);
-                }
-            }
+    let values = if values.len() == 1 { Cow::Borrowed(values) } else { values_at_period(values, period) };
+    at_period(a, period).with_diagonal(|plane, target| match &*values {
+        [constant] => target.iter_mut().zip(plane).for_each(|(sum, entry)| *sum = entry + constant),
+        values => {
+            let pairs = plane.iter().zip(values);
+            target.iter_mut().zip(pairs).for_each(|(sum, (entry, value))| *sum = entry + value);
         }
-    }
+    })
 }
 
 /// a times v, slot by slot.

@@ -1,6 +1,7 @@
 //! Ciphertexts: matrices in planes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use he_traits::wire::{Decode, Encode, Kind, Reader, Writer};
 use he_traits::{Error, Result};
@@ -11,14 +12,15 @@ use crate::{NAME, Parameters};
 /// Encrypted numbers, each of them an n x n matrix S diag(m, r, ..) S^-1.
 ///
 /// The matrices lie in n^2 *planes* (a structure of arrays): plane `n i + j` holds entry (i, j) of every matrix. A vector that
-/// repeats is stored once: a ciphertext of period p holds p matrices and stands for all slots.
+/// repeats is stored once: a ciphertext of period p holds p matrices and stands for all slots. Planes that an operation leaves as
+/// they are, like those off the diagonal when a plaintext is added, are shared and not copied.
 #[derive(Clone, PartialEq)]
 pub struct Ciphertext {
     /// Tells the parameters that it belongs to.
     fingerprint: u64,
     dimension: usize,
     period: usize,
-    entries: Buffer,
+    planes: Vec<Arc<Buffer>>,
 }
 
 impl fmt::Debug for Ciphertext {
@@ -28,38 +30,55 @@ impl fmt::Debug for Ciphertext {
 }
 
 impl Ciphertext {
-    /// A ciphertext from its planes, one after the other; `entries` is `dimension^2 · period` long.
+    /// A ciphertext whose entries are all zero, to be filled.
     #[cfg(feature = "client")]
-    pub(crate) fn new(parameters: &Parameters, period: usize, entries: Vec<f64>) -> Self {
+    pub(crate) fn new(parameters: &Parameters, period: usize) -> Self {
         let dimension = parameters.dimension();
-        debug_assert_eq!(entries.len(), dimension * dimension * period);
-        Self { fingerprint: parameters.fingerprint(), dimension, period, entries: entries.into() }
+        let empty = Self { fingerprint: parameters.fingerprint(), dimension, period, planes: Vec::new() };
+        empty.zeros(period)
     }
 
     /// A ciphertext under the same key whose entries are all to be overwritten: they hold anything.
     pub(crate) fn stale(&self, period: usize) -> Self {
-        Self { entries: Buffer::stale(self.dimension * self.dimension * period), period, ..*self }
+        let count = self.dimension * self.dimension;
+        let planes = (0..count).map(|_| Arc::new(Buffer::stale(period))).collect();
+        Self { planes, period, ..*self }
     }
 
     /// Zeros in every entry, under the same key.
     pub(crate) fn zeros(&self, period: usize) -> Self {
         let mut zeros = self.stale(period);
-        zeros.entries.fill(0.0);
+        zeros.planes_mut().for_each(|plane| plane.fill(0.0));
         zeros
     }
 
     /// The entries of this ciphertext, one by one through `function`.
     pub(crate) fn map(&self, function: impl Fn(f64) -> f64) -> Self {
         let mut result = self.stale(self.period);
-        result.entries.iter_mut().zip(self.entries.iter()).for_each(|(target, entry)| *target = function(*entry));
+        for (target, plane) in result.planes_mut().zip(self.planes()) {
+            target.iter_mut().zip(plane).for_each(|(target, entry)| *target = function(*entry));
+        }
         result
     }
 
     /// The entries of two ciphertexts of one period, pair by pair through `function`.
     pub(crate) fn zip_map(&self, other: &Self, function: impl Fn(f64, f64) -> f64) -> Self {
         let mut result = self.stale(self.period);
-        let pairs = self.entries.iter().zip(other.entries.iter());
-        result.entries.iter_mut().zip(pairs).for_each(|(target, (a, b))| *target = function(*a, *b));
+        for (target, (a, b)) in result.planes_mut().zip(self.planes().zip(other.planes())) {
+            let pairs = a.iter().zip(b);
+            target.iter_mut().zip(pairs).for_each(|(target, (a, b))| *target = function(*a, *b));
+        }
+        result
+    }
+
+    /// The same ciphertext with other planes on the diagonal: `function` writes each of them, given the present one.
+    pub(crate) fn with_diagonal(&self, function: impl Fn(&[f64], &mut [f64])) -> Self {
+        let mut result = self.clone();
+        for plane in result.planes.iter_mut().step_by(self.dimension + 1) {
+            let mut changed = Buffer::stale(self.period);
+            function(plane, &mut changed);
+            *plane = Arc::new(changed);
+        }
         result
     }
 
@@ -75,12 +94,12 @@ impl Ciphertext {
 
     /// The planes: plane `dimension · i + j` holds entry (i, j) of every matrix of the period.
     pub fn planes(&self) -> impl Iterator<Item = &[f64]> {
-        self.entries.chunks_exact(self.period.max(1))
+        self.planes.iter().map(|plane| &***plane)
     }
 
-    /// The planes, to be written.
+    /// The planes, to be written; shared ones are copied first.
     pub(crate) fn planes_mut(&mut self) -> impl Iterator<Item = &mut [f64]> {
-        self.entries.chunks_exact_mut(self.period.max(1))
+        self.planes.iter_mut().map(|plane| &mut **Arc::make_mut(plane))
     }
 
     /// The four planes of 2 x 2 matrices, `None` for other dimensions.
@@ -95,11 +114,6 @@ impl Ciphertext {
         let mut planes = self.planes_mut();
         let four = [planes.next()?, planes.next()?, planes.next()?, planes.next()?];
         planes.next().is_none().then_some(four)
-    }
-
-    /// All numbers, plane after plane.
-    pub(crate) fn entries(&self) -> &[f64] {
-        &self.entries
     }
 
     /// The matrix in one slot, row by row.
@@ -128,8 +142,11 @@ impl Ciphertext {
 
 impl Encode for Ciphertext {
     fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mut writer = Writer::new(kind(self.fingerprint), 8 + 8 * self.entries.len());
-        writer.u64(self.period as u64).f64s(&self.entries);
+        let mut writer = Writer::new(kind(self.fingerprint), 8 + 8 * self.period * self.planes.len());
+        writer.u64(self.period as u64);
+        for plane in self.planes() {
+            writer.f64s(plane);
+        }
         Ok(writer.finish())
     }
 }
@@ -144,12 +161,12 @@ impl Decode<Parameters> for Ciphertext {
             return Err(Error::malformed("ctxt", reason));
         }
         let dimension = parameters.dimension();
-        let count = period
-            .checked_mul(dimension * dimension)
-            .ok_or_else(|| Error::malformed("ctxt", format!("it claims {period} matrices")))?;
-        let entries = reader.f64s(count)?.into();
+        let count = dimension * dimension;
+        let planes: Result<Vec<_>> =
+            (0..count).map(|_| Ok(Arc::new(Buffer::from(reader.f64s(period)?)))).collect();
+        let planes = planes?;
         reader.finish()?;
-        Ok(Self { fingerprint, dimension, period, entries })
+        Ok(Self { fingerprint, dimension, period, planes })
     }
 }
 

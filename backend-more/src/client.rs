@@ -101,14 +101,14 @@ impl Encryptor for MoreEncryptor {
         let mut lanes = Zeroizing::new(Vec::with_capacity(n * period));
         lanes.extend_from_slice(&message);
         random::fill(&mut lanes, (n - 1) * period, low, high, rng);
-        let mut entries = vec![0.0; n * n * period];
-        for (plane, target) in entries.chunks_exact_mut(period).enumerate() {
+        let mut result = Ciphertext::new(&self.parameters, period);
+        for (plane, target) in result.planes_mut().enumerate() {
             for (lane, weights) in lanes.chunks_exact(period).zip(self.weights.chunks_exact(n * n)) {
                 let weight = weights.get(plane).copied().unwrap_or(0.0);
                 target.iter_mut().zip(lane).for_each(|(entry, value)| *entry += weight * value);
             }
         }
-        Ok(Ciphertext::new(&self.parameters, period, entries))
+        Ok(result)
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn div(a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {
 /// Passes `result` on unless an entry is not finite: then an eigenvalue of `x`, message or random, lies outside the domain.
 fn finite(op: &'static str, x: &Ciphertext, result: Ciphertext) -> Result<Ciphertext> {
     // A product with zero is NaN for all that is not finite; a sum of zeros otherwise.
-    if result.entries().iter().map(|entry| entry * 0.0).sum::<f64>() == 0.0 {
+    if result.planes().all(|plane| plane.iter().map(|entry| entry * 0.0).sum::<f64>() == 0.0) {
         return Ok(result);
     }
     let slot = result.planes().filter_map(|plane| plane.iter().position(|entry| !entry.is_finite())).min().unwrap_or(0);

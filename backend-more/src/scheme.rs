@@ -96,8 +96,9 @@ fn profile(parameters: &Parameters) -> Profile {
     }
 }
 
-/// Values that `linear` likes to get at once: eight fill a panel of 32 lanes, and a few panels occupy the threads.
-const VALUES_AT_ONCE: usize = 64;
+/// Values that `linear` likes to get at once: eight fill a panel of 32 lanes, four panels occupy as many threads, and sixteen when
+/// panels get narrower; more only leave the caches.
+const VALUES_AT_ONCE: usize = 32;
 
 fn security() -> Security {
     Security {

@@ -30,13 +30,13 @@ impl SparseProduct {
     /// index ([`Self::rows`] long), on the threads of the pool.
     pub(crate) fn apply(&self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         assert!(inputs.len() == outputs.len() && inputs.iter().all(|input| input.len() >= self.columns));
-        if let [_] = inputs.chunks(LANES).collect::<Vec<_>>().as_slice()
-            && self.multiplications() * LANES >= WORTH_SHARING
-            && rayon::current_num_threads() > 1
-        {
+        let threads = rayon::current_num_threads();
+        if inputs.len() <= 8 && threads > 1 && self.multiplications() * 8 >= WORTH_SHARING {
             return self.shared_panel(inputs, outputs);
         }
-        outputs.par_chunks_mut(LANES).zip(inputs.par_chunks(LANES)).for_each(|(outputs, inputs)| {
+        // Panels narrower than the widest where there would be fewer of them than threads.
+        let lanes = LANES.min(8 * inputs.len().div_ceil(8 * threads).max(1));
+        outputs.par_chunks_mut(lanes).zip(inputs.par_chunks(lanes)).for_each(|(outputs, inputs)| {
             SCRATCH.with_borrow_mut(|scratch| self.panel(inputs, outputs, scratch));
         });
     }
