@@ -3,6 +3,7 @@
 //! A batch is cut into chunks of images whose values stay in the cache; every thread takes a chunk through all layers with
 //! buffers of its own. The cut depends on the network and the batch alone, so results are the same for any number of threads.
 
+pub(crate) mod direct;
 mod executor;
 pub mod matmul;
 

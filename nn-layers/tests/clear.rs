@@ -111,6 +111,36 @@ fn convolution_agrees_with_loops() {
     }
 }
 
+/// Lines that fill whole vectors, or vectors that overlap, take the kernel without a matrix of windows.
+#[test]
+fn convolution_of_wide_images_agrees_with_loops() {
+    let base = Conv2d::new(4, 22, 3).padding(1);
+    let layers = [
+        base,
+        base.dilation(2),
+        base.groups(2),
+        base.without_bias(),
+        Conv2d { padding: [0, 1], stride: [2, 1], ..base },
+        Conv2d { kernel: [2, 5], padding: [1, 2], ..base },
+        Conv2d::new(4, 1, 1),
+        Conv2d::new(4, 7, 1),
+    ];
+    for width in [14, 15, 16, 24, 28] {
+        for layer in layers {
+            let mut n = Network::builder("conv", &[4, 6, width]);
+            n.layer("conv1", layer);
+            let network = n.build().unwrap();
+            let weights = weights_of(&network);
+            let x = random(&[3, 4, 6, width], 98);
+            let bias = weights.get("conv1.bias").map_or(&[][..], |bias| bias.data());
+            let expected = conv_by_loops(&layer, &x, weights.get("conv1.weight").unwrap(), bias);
+            assert_close(&clear::run(&network, &weights, &x).unwrap(), &expected);
+            // One image alone is a matrix product on all threads.
+            assert_close(&clear::run(&network, &weights, &x.rows(0, 1)).unwrap(), &expected.rows(0, 1));
+        }
+    }
+}
+
 #[test]
 fn mean_pooling_agrees_with_loops() {
     let base = AvgPool2d::new(2);

@@ -6,10 +6,12 @@
 
 use super::window::Window;
 use super::{Operation, Parameter, Refusal, image_shape, one_input};
-use crate::clear::Job;
+use crate::clear::direct::Direct;
+use crate::clear::matmul::{Matrix, MatrixMut, multiply_add};
+use crate::clear::{Job, Parallelism};
 use crate::lower::{Lowered, Operator, WindowMap};
 use crate::tensor::Tensor;
-use crate::clear::matmul::{Matrix, MatrixMut, multiply_add};
+use crate::tensor::numel;
 
 /// PyTorch's `Conv2d` (a cross-correlation, as there): zero padding, stride, dilation, groups.
 ///
@@ -126,7 +128,7 @@ impl Operation for Conv2d {
         parameters
     }
 
-    /// One matrix product an image and group: weights times the matrix of windows.
+    /// One matrix product an image and group, weights times the matrix of windows, or the kernel that spares that matrix.
     fn clear(&self, job: &mut Job<'_>, out: &mut [f64]) {
         let (input_shape, output_shape) = (job.input_shape(0), job.output_shape);
         let (image, map) = (input_shape[1] * input_shape[2], output_shape[1] * output_shape[2]);
@@ -134,6 +136,15 @@ impl Operation for Conv2d {
         let taps = ins * self.kernel[0] * self.kernel[1];
         let weight = job.parameter(0).unwrap_or(&[]);
         let bias = job.parameter(1);
+        if let Parallelism::None = job.parallelism
+            && let Some(direct) = Direct::new(
+                self.windows(),
+                [ins, input_shape[1], input_shape[2]],
+                [outs, output_shape[1], output_shape[2]],
+            )
+        {
+            return self.clear_directly(&direct, job, out);
+        }
         let images = job.input(0).chunks_exact(self.in_channels * image);
         for (input, output) in images.zip(out.chunks_exact_mut(self.out_channels * map)) {
             match bias {
@@ -166,6 +177,30 @@ impl Operation for Conv2d {
         let map = WindowMap::convolution(input, output, self.windows(), self.groups, weights);
         let each = |bias: &[f64]| bias.iter().flat_map(|b| vec![*b; output[1] * output[2]]).collect();
         Lowered::affine(Operator::matrix(map), values(1).map(each))
+    }
+}
+
+impl Conv2d {
+    /// Every image and group by the kernel that needs no matrix of windows.
+    fn clear_directly(&self, direct: &Direct, job: &mut Job<'_>, out: &mut [f64]) {
+        let (weight, bias) = (job.parameter(0).unwrap_or(&[]), job.parameter(1));
+        let outs = self.out_channels / self.groups;
+        let image = numel(job.input_shape(0)) / self.groups;
+        let map = numel(job.output_shape) / self.groups;
+        let inputs = job.input(0);
+        let (padded_len, packed_len) = (direct.padded_len(), direct.packed_len());
+        job.scratch.clear();
+        job.scratch.resize(padded_len + packed_len * self.groups, 0.0);
+        let (padded, packed) = job.scratch.split_at_mut(padded_len);
+        for (weight, packed) in weight.chunks_exact(packed_len).zip(packed.chunks_exact_mut(packed_len)) {
+            direct.pack(weight, packed);
+        }
+        for (index, (input, output)) in inputs.chunks_exact(image).zip(out.chunks_exact_mut(map)).enumerate()
+        {
+            let group = index % self.groups;
+            let packed = &packed[group * packed_len..][..packed_len];
+            direct.run(input, padded, packed, bias.map(|bias| &bias[group * outs..][..outs]), output);
+        }
     }
 }
 
