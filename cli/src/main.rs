@@ -1,2 +1,55 @@
 //! henna: compare homomorphic-encryption schemes on real networks, side by side.
-fn main() {}
+
+mod args;
+mod backends;
+mod compare;
+mod data;
+mod failure;
+mod html;
+mod interrupt;
+mod job;
+mod list;
+mod measure;
+mod output;
+mod plan;
+mod planning;
+mod progress;
+mod protocol;
+mod record;
+mod report;
+mod rows;
+mod suggest;
+mod table;
+mod train;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let what = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map_or_else(String::new, |place| format!(" at {place}"));
+        eprintln!("henna: internal error: {what}{place}; this is a bug, please report it");
+        std::process::exit(1);
+    }));
+    let outcome = match &Cli::parse().command {
+        Command::Compare(args) => compare::run(args),
+        Command::Report(args) => report::run(args),
+        Command::List => list::run(),
+        Command::Plan(args) => plan::run(args),
+        Command::Train(args) => train::run(args),
+        Command::Data(args) => data::run(&args.command),
+        Command::Measure => measure::child(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("henna: {failure}");
+            failure.exit_code()
+        }
+    }
+}

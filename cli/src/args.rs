@@ -1,0 +1,121 @@
+//! The command line as it is typed. What it asks for is checked afterwards, by `request`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Compares homomorphic-encryption schemes on real networks, side by side.
+///
+/// Exit codes: 0 all went well; 1 something failed; 2 the command line asks for what is not there; 3 a comparison went
+/// through, but a backend could not run or died; 130 interrupted.
+#[derive(Parser)]
+#[command(name = "henna", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run a network on the same samples under each backend and report what each costs and protects
+    Compare(CompareArgs),
+    /// Render records again: as tables, or as a page
+    Report(ReportArgs),
+    /// List models and backends
+    List,
+    /// Show how a network would run on each backend (levels, steps, keys, expected cost) without making any key
+    Plan(PlanArgs),
+    /// Train a model anew and write its weights
+    Train(TrainArgs),
+    /// Show where data sets lie, and fetch them
+    Data(DataArgs),
+    /// One backend of a comparison, in a process of its own (started by `compare`)
+    #[command(name = "measure-backend", hide = true)]
+    Measure,
+}
+
+#[derive(Args)]
+pub(crate) struct ModelArgs {
+    /// Name of a model, see `henna list`
+    pub(crate) model: String,
+    /// Backends, separated by commas; all that this program has when absent
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) backend: Vec<String>,
+    /// Weights to use in place of the model's own (safetensors)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
+    /// Print records (JSON Lines) to standard output and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct CompareArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Samples, the same for every backend; as many as fit two minutes on the slowest, 16 to 256, when absent
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) samples: Option<u32>,
+    /// Threads a backend; all of the machine when absent
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// How often the samples are run; 3 when absent, 1 where that would take longer than a minute
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) runs: Option<u16>,
+    /// Also write a page with pictures
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Where the records go; a file in the user's cache when absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) records: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct ReportArgs {
+    /// Files of records
+    #[arg(required = true)]
+    pub(crate) records: Vec<PathBuf>,
+    /// Write a page with pictures in place of tables
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct TrainArgs {
+    /// Name of a model, see `henna list`
+    pub(crate) model: String,
+    /// Epochs; the model's own number when absent
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) epochs: Option<u32>,
+    /// Seed of data, first weights and order
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Where the weights go; MODEL.safetensors in this folder when absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct DataArgs {
+    #[command(subcommand)]
+    pub(crate) command: DataCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DataCommand {
+    /// List data sets and whether they are there
+    List,
+    /// Print the folder that data sets are read from
+    Path,
+    /// Download a data set from its public home
+    Fetch {
+        /// Name of a data set, see `henna data list`
+        name: String,
+    },
+}

@@ -1,0 +1,88 @@
+//! The backends: the one place of the program that names them. A new one is a line in [`NAMES`] and an arm in [`with`].
+
+use backend_more::More;
+use he_traits::{Clear, ClientScheme, Scheme};
+
+use crate::failure::Failure;
+use crate::suggest;
+
+/// Names on the command line, in the order of reports.
+pub(crate) const NAMES: [&str; 3] = [Clear::NAME, More::NAME, "seal"];
+
+/// Work that any scheme can be put to.
+pub(crate) trait Task {
+    /// What comes of it.
+    type Output;
+
+    /// Does it under one scheme.
+    fn run<S: ClientScheme>(self) -> Self::Output;
+}
+
+/// Puts the scheme of that name to `task`; the error says why this program does not have it.
+pub(crate) fn with<T: Task>(name: &str, task: T) -> Result<T::Output, String> {
+    match name {
+        Clear::NAME => Ok(task.run::<Clear>()),
+        More::NAME => Ok(task.run::<More>()),
+        #[cfg(feature = "seal")]
+        backend_seal::Seal::NAME => Ok(task.run::<backend_seal::Seal>()),
+        #[cfg(not(feature = "seal"))]
+        "seal" => Err("this program was built without the feature `seal`".to_owned()),
+        other => Err(format!("there is no backend {other:?}")),
+    }
+}
+
+/// Why this program does not have the backend, `None` when it does.
+pub(crate) fn absence(name: &str) -> Option<String> {
+    struct Nothing;
+    impl Task for Nothing {
+        type Output = ();
+        fn run<S: ClientScheme>(self) {}
+    }
+    with(name, Nothing).err()
+}
+
+/// The backends asked for, each once, in the order asked; all that this program has when none is named.
+pub(crate) fn chosen(asked: &[String]) -> Result<Vec<&'static str>, Failure> {
+    if asked.is_empty() {
+        return Ok(NAMES.into_iter().filter(|name| absence(name).is_none()).collect());
+    }
+    let mut chosen = Vec::new();
+    for name in asked {
+        let known = NAMES.into_iter().find(|known| known == name);
+        let known = known.ok_or_else(|| suggest::unknown("backend", name, &NAMES))?;
+        if !chosen.contains(&known) {
+            chosen.push(known);
+        }
+    }
+    Ok(chosen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_leads_to_its_scheme() {
+        struct Name;
+        impl Task for Name {
+            type Output = &'static str;
+            fn run<S: ClientScheme>(self) -> &'static str {
+                S::NAME
+            }
+        }
+        for name in NAMES {
+            match with(name, Name) {
+                Ok(scheme) => assert_eq!(scheme, name),
+                Err(reason) => assert!(reason.contains("built without"), "{reason}"),
+            }
+        }
+    }
+
+    #[test]
+    fn choices_are_checked_and_made_once() {
+        let chosen = |names: &[&str]| chosen(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(chosen(&["more", "clear", "more"]).unwrap(), ["more", "clear"]);
+        assert!(chosen(&["mor"]).unwrap_err().to_string().contains("did you mean \"more\""));
+        assert!(chosen(&[]).unwrap().contains(&"clear"));
+    }
+}

@@ -1,0 +1,70 @@
+//! `henna compare`: the same samples and the same network under each backend, side by side.
+
+mod child;
+mod head;
+mod request;
+
+use crate::args::CompareArgs;
+use crate::failure::Failure;
+use crate::record::{BackendRecord, Report, Status};
+use crate::{html, interrupt, output, planning, record, table, units};
+use request::Request;
+
+/// Runs the comparison; a backend that could not run makes the failure that exit code 3 stands for.
+pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
+    let request = Request::check(args)?;
+    interrupt::install();
+    let plans = request.backends.iter().map(|backend| planning::plan(&request.subject, backend)).collect::<Vec<_>>();
+    let sizes = request.sizes(&plans);
+    let head = head::head(&request, sizes.samples)?;
+    announce(&request, &plans, &sizes);
+
+    let mut backends = Vec::new();
+    for ((backend, plan), runs) in request.backends.iter().zip(plans).zip(&sizes.runs) {
+        backends.push(match plan {
+            Ok(_) => child::measure(request.job(&head.id, backend, sizes.samples, *runs))?,
+            Err(reason) => BackendRecord::without(&head.id, backend, Status::Unable, reason),
+        });
+    }
+    finish(&request, Report { head, backends })
+}
+
+/// Says before the work what it will take.
+fn announce(request: &Request, plans: &[Result<record::Plan, Failure>], sizes: &request::Sizes) {
+    for ((backend, plan), runs) in request.backends.iter().zip(plans).zip(&sizes.runs) {
+        match plan {
+            Ok(plan) => {
+                let all = plan.estimated_seconds * (sizes.samples * runs) as f64;
+                eprintln!(
+                    "{backend}: {} samples x {runs} runs, about {} ({} a sample on one thread, by its cost model)",
+                    sizes.samples,
+                    units::seconds(all),
+                    units::seconds(plan.estimated_seconds)
+                );
+            }
+            Err(reason) => eprintln!("{backend}: cannot run: {reason}"),
+        }
+    }
+}
+
+fn finish(request: &Request, report: Report) -> Result<(), Failure> {
+    let missing: Vec<String> = report
+        .backends
+        .iter()
+        .filter(|backend| backend.status != Status::Ok)
+        .map(|backend| backend.backend.clone())
+        .collect();
+    let path = match &request.records {
+        Some(path) => path.clone(),
+        None => record::default_path(&report.head)?,
+    };
+    let page = request.html.as_ref().map(|path| (path, html::page(std::slice::from_ref(&report))));
+    let text = if request.json { None } else { Some(table::report(&report)) };
+    let lines = record::to_lines(&report.into_records())?;
+    output::print(text.as_deref().unwrap_or(&lines))?;
+    output::file("records", &path, &lines)?;
+    if let Some((path, page)) = page {
+        output::file("page", path, &page)?;
+    }
+    if missing.is_empty() { Ok(()) } else { Err(Failure::Backends(missing)) }
+}

@@ -1,0 +1,113 @@
+//! The parent's side: one process a backend, so that peaks of memory do not mix and a crash stays with its backend.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::job::Job;
+use crate::progress::Bar;
+use crate::protocol;
+use crate::record::{BackendRecord, Status};
+
+/// How often a child is looked at.
+const POLL: Duration = Duration::from_millis(10);
+
+/// Runs one backend in a child of its own. Whatever becomes of the child, there is a record; the error is of this process.
+pub(crate) fn measure(job: Job) -> Result<BackendRecord, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::failed(format!("cannot find this program's own file: {error}")))?;
+    let mut child = Command::new(program)
+        .arg("measure-backend")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| Failure::failed(format!("cannot start a process for {}: {error}", job.backend)))?;
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let child = Arc::new(Mutex::new(child));
+    interrupt::kill_on_interrupt(&child);
+
+    // Stays open until the child is done: its end tells the child that this process is gone.
+    let mut stdin = stdin;
+    if let (Some(stdin), Ok(line)) = (stdin.as_mut(), serde_json::to_string(&job)) {
+        // A child that died already shows in its status.
+        let _ = stdin.write_all(line.as_bytes()).and_then(|()| stdin.write_all(b"\n"));
+    }
+    let backend = job.backend.clone();
+    let answer = std::thread::spawn(move || {
+        let mut text = String::new();
+        stdout.map(|mut stdout| stdout.read_to_string(&mut text));
+        text
+    });
+    let messages = std::thread::spawn(move || stderr.map(|stderr| follow(&backend, stderr)).unwrap_or_default());
+    let status = wait(&child)?;
+    drop(stdin);
+    let answer = answer.join().unwrap_or_default();
+    let message = messages.join().unwrap_or_default();
+    interrupt::give_way();
+    Ok(outcome(&job, status, &answer, &message))
+}
+
+/// Waits without holding the child, so that an interrupt can end it.
+fn wait(child: &Arc<Mutex<Child>>) -> Result<ExitStatus, Failure> {
+    loop {
+        let status = child.lock().unwrap_or_else(PoisonError::into_inner).try_wait();
+        match status.map_err(|error| Failure::failed(format!("lost sight of a child: {error}")))? {
+            Some(status) => return Ok(status),
+            None => std::thread::sleep(POLL),
+        }
+    }
+}
+
+/// Shows progress until the child closes its standard error; the last line that is no progress.
+fn follow(backend: &str, stderr: ChildStderr) -> String {
+    let bar = Bar::units(backend);
+    let mut message = String::new();
+    for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        match protocol::parse(&line) {
+            Some(progress) => bar.show(
+                progress.done as u64,
+                progress.total as u64,
+                format!("{} {}", progress.stage.words(), progress.detail),
+            ),
+            None if line.trim().is_empty() => {}
+            None => message = line,
+        }
+    }
+    bar.finish();
+    message
+}
+
+fn outcome(job: &Job, status: ExitStatus, answer: &str, message: &str) -> BackendRecord {
+    if status.success() {
+        match serde_json::from_str(answer.trim()) {
+            Ok(record) => return record,
+            Err(error) => return failed(job, format!("its record cannot be read: {error}")),
+        }
+    }
+    let message = message.trim().trim_start_matches("henna: ");
+    let how = ended(status);
+    failed(job, if message.is_empty() { how } else { format!("{message} ({how})") })
+}
+
+fn failed(job: &Job, reason: String) -> BackendRecord {
+    BackendRecord::without(&job.comparison, &job.backend, Status::Failed, reason)
+}
+
+#[cfg(unix)]
+fn ended(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match status.signal() {
+        Some(9) => "its process was killed by signal 9; perhaps memory ran out".to_owned(),
+        Some(signal) => format!("its process was ended by signal {signal}"),
+        None => format!("its process ended with {status}"),
+    }
+}
+
+#[cfg(not(unix))]
+fn ended(status: ExitStatus) -> String {
+    format!("its process ended with {status}")
+}

@@ -1,0 +1,106 @@
+//! A comparison that has been checked: everything it names is there.
+
+use std::path::PathBuf;
+
+use crate::args::CompareArgs;
+use crate::backends;
+use crate::failure::Failure;
+use crate::job::{Job, Subject};
+use crate::record::Plan;
+
+/// Samples when none are asked for: these at least, for an error relative to the RMS of the outputs to mean something ...
+const LEAST: usize = 16;
+/// ... and these at most ...
+const MOST: usize = 256;
+/// ... as many as the slowest backend is expected to run in this time.
+const SECONDS: f64 = 120.0;
+/// Runs when none are asked for, as long as one of them is expected to take no longer than [`RUN_SECONDS`].
+const RUNS: usize = 3;
+const RUN_SECONDS: f64 = 20.0;
+
+/// What to compare, and where to put the result.
+pub(crate) struct Request {
+    pub(crate) subject: Subject,
+    pub(crate) weights: Option<PathBuf>,
+    pub(crate) backends: Vec<&'static str>,
+    pub(crate) threads: usize,
+    pub(crate) json: bool,
+    pub(crate) html: Option<PathBuf>,
+    pub(crate) records: Option<PathBuf>,
+    samples: Option<usize>,
+    runs: Option<usize>,
+}
+
+/// How much is run.
+pub(crate) struct Sizes {
+    pub(crate) samples: usize,
+    /// One number a backend.
+    pub(crate) runs: Vec<usize>,
+}
+
+impl Request {
+    /// Checks what was typed.
+    pub(crate) fn check(args: &CompareArgs) -> Result<Self, Failure> {
+        let backends = backends::chosen(&args.model.backend)?;
+        let subject = Subject::load(&args.model.model, args.model.weights.as_ref())?;
+        let samples = args.samples.map(|samples| samples as usize);
+        // Missing data and a number of samples that is not there are found now, and not after the keys.
+        subject.samples(samples.unwrap_or(LEAST))?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            subject,
+            weights: args.model.weights.clone(),
+            backends,
+            threads: args.threads.map_or(cores, usize::from),
+            json: args.model.json,
+            html: args.html.clone(),
+            records: args.records.clone(),
+            samples,
+            runs: args.runs.map(usize::from),
+        })
+    }
+
+    /// Samples and runs, from what was asked for or from what the plans expect.
+    pub(crate) fn sizes(&self, plans: &[Result<Plan, Failure>]) -> Sizes {
+        let expected = |plan: &Result<Plan, Failure>| plan.as_ref().map_or(0.0, |plan| plan.estimated_seconds);
+        let slowest = plans.iter().map(expected).fold(0.0, f64::max);
+        let samples = self.samples.unwrap_or_else(|| affordable(slowest));
+        let runs = |plan: &Result<Plan, Failure>| {
+            let default = if expected(plan) * samples as f64 > RUN_SECONDS { 1 } else { RUNS };
+            self.runs.unwrap_or(default)
+        };
+        Sizes { samples, runs: plans.iter().map(runs).collect() }
+    }
+
+    /// One backend's part.
+    pub(crate) fn job(&self, comparison: &str, backend: &str, samples: usize, runs: usize) -> Job {
+        Job {
+            comparison: comparison.to_owned(),
+            model: self.subject.model.name.to_owned(),
+            weights: self.weights.clone(),
+            backend: backend.to_owned(),
+            samples,
+            threads: self.threads,
+            runs,
+        }
+    }
+}
+
+/// The largest power of two of samples that takes no more than [`SECONDS`], within [`LEAST`] and [`MOST`].
+fn affordable(seconds_a_sample: f64) -> usize {
+    let mut samples = MOST;
+    while samples > LEAST && seconds_a_sample * samples as f64 > SECONDS {
+        samples /= 2;
+    }
+    samples
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_backends_get_fewer_samples() {
+        assert_eq!([affordable(0.0), affordable(0.5), affordable(1.0), affordable(1000.0)], [256, 128, 64, 16]);
+    }
+}

@@ -1,0 +1,89 @@
+//! The first images with their class scores, clear and encrypted.
+
+use std::fmt::Write;
+
+use super::escape;
+use crate::record::{OutputSample, Picture, Report};
+
+/// Classes beyond these have no bars.
+const MOST_CLASSES: usize = 14;
+const COLUMN: f64 = 16.0;
+const HEIGHT: f64 = 70.0;
+
+/// A card an image; empty for models whose inputs are no images.
+pub(crate) fn figure(report: &Report) -> String {
+    if report.head.pictures.is_empty() {
+        return String::new();
+    }
+    let mut html = String::from(
+        "<section>\n<h2>Samples</h2>\n<p>Class scores of the first images: the clear run as an outline, the decrypted scores \
+         filled, in the colour of their backend.</p>\n<div class=\"cards\">\n",
+    );
+    for picture in &report.head.pictures {
+        html.push_str(&card(report, picture));
+    }
+    html.push_str("</div>\n</section>\n");
+    html
+}
+
+fn card(report: &Report, picture: &Picture) -> String {
+    let class = picture.class.map_or_else(String::new, |class| format!(": {class}"));
+    let mut html = format!(
+        "<figure class=\"card\">\n<img src=\"data:image/png;base64,{}\" width=\"{}\" height=\"{}\" alt=\"sample {}\">\n\
+         <figcaption>sample {}{class}</figcaption>\n",
+        escape(&picture.png),
+        picture.width,
+        picture.height,
+        picture.sample,
+        picture.sample
+    );
+    for (color, backend) in report.backends.iter().enumerate() {
+        let outputs = backend.measured.iter().flat_map(|measured| &measured.outputs);
+        if let Some(output) = outputs.into_iter().find(|output| output.sample == picture.sample) {
+            html.push_str(&scores(color, &backend.backend, output));
+        }
+    }
+    html.push_str("</figure>\n");
+    html
+}
+
+fn scores(color: usize, backend: &str, output: &OutputSample) -> String {
+    let classes = output.clear.len().min(MOST_CLASSES);
+    let shown = || output.clear.iter().chain(&output.encrypted).flatten().copied();
+    let low = shown().fold(0.0, f64::min);
+    let high = shown().fold(0.0, f64::max);
+    let span = if high > low { high - low } else { 1.0 };
+    let y = |value: f64| HEIGHT * (high - value) / span;
+    let mut html = format!(
+        "<svg viewBox=\"0 -4 {} {}\" role=\"img\" aria-label=\"scores under {}\">\n",
+        COLUMN * classes as f64,
+        HEIGHT + 34.0,
+        escape(backend)
+    );
+    for (class, (clear, encrypted)) in output.clear.iter().zip(&output.encrypted).take(classes).enumerate() {
+        let x = COLUMN * class as f64;
+        let bar = |value: f64| (y(value.max(0.0)), (y(value.min(0.0)) - y(value.max(0.0))).max(0.5));
+        let ((top, height), (clear_top, clear_height)) = (bar(encrypted.unwrap_or(0.0)), bar(clear.unwrap_or(0.0)));
+        let _ = writeln!(
+            html,
+            "<rect class=\"fill{}\" x=\"{:.1}\" y=\"{top:.1}\" width=\"{}\" height=\"{height:.1}\"/>\
+             <rect class=\"outline\" x=\"{:.1}\" y=\"{clear_top:.1}\" width=\"{}\" height=\"{clear_height:.1}\"/>\
+             <text class=\"tick\" x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{class}</text>",
+            color % 6,
+            x + 3.0,
+            COLUMN - 6.0,
+            x + 1.5,
+            COLUMN - 3.0,
+            x + COLUMN / 2.0,
+            HEIGHT + 13.0
+        );
+    }
+    let _ = writeln!(
+        html,
+        "<text class=\"tick\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n</svg>",
+        COLUMN * classes as f64 / 2.0,
+        HEIGHT + 27.0,
+        escape(backend)
+    );
+    html
+}

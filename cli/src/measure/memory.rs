@@ -1,0 +1,40 @@
+//! Peak resident memory of this process, phase by phase.
+
+/// Watches the peak; Linux alone tells it, and lets it be reset.
+pub(crate) struct Watch;
+
+impl Watch {
+    /// The peak since the last call, in bytes; the next phase starts from what is resident now.
+    pub(crate) fn take(&self) -> Option<u64> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        // 5 resets the peak to what is resident (proc(5)); where the kernel lacks that, phases only ever grow.
+        let _ = std::fs::write("/proc/self/clear_refs", "5");
+        Some(kilobytes * 1024)
+    }
+}
+
+/// Bytes of memory that could be taken now, as the kernel estimates it.
+pub(crate) fn available() -> Option<u64> {
+    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_that_takes_memory_shows() {
+        let watch = Watch;
+        let before = watch.take().unwrap();
+        let held = vec![1u8; 64 << 20];
+        assert_eq!(std::hint::black_box(&held).last(), Some(&1));
+        let during = watch.take().unwrap();
+        assert!(during >= 64 << 20 && during + (16 << 20) >= before, "{before} {during}");
+        assert!(available().unwrap() > 1 << 20);
+    }
+}

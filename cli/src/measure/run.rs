@@ -1,0 +1,274 @@
+//! Keys, preparation, and the samples: encrypted, evaluated, decrypted, with every second and byte noted.
+
+use std::time::Instant;
+
+use he_traits::wire::Encode;
+use he_traits::{ClientScheme, Decryptor, Encryptor, Keep, Scheme};
+use nn_layers::Tensor;
+use nn_layers::run::Prepared;
+use rand_chacha::ChaCha20Rng;
+
+use super::agreement::agreement;
+use super::memory::{self, Watch};
+use crate::failure::Failure;
+use crate::job::{Job, Subject};
+use crate::planning::{Planned, counts};
+use crate::protocol::{Stage, tell};
+use crate::record::{
+    Bytes, Measured, Memory, MetricValues, OutputSample, ScoreRecord, Spread, StepRecord, Times,
+};
+
+/// Samples whose outputs stand in the record one by one.
+const OUTPUTS: usize = 64;
+/// A first evaluation faster than this is a warm-up and is run again.
+const WARM_UP: f64 = 1.0;
+
+/// The owner's and the server's halves, and what runs on them.
+struct Session<'a, S: ClientScheme> {
+    planned: &'a Planned<S>,
+    encryptor: S::Encryptor,
+    decryptor: S::Decryptor,
+    evaluator: S::Evaluator,
+    prepared: Prepared<S::Evaluator>,
+    rng: ChaCha20Rng,
+}
+
+/// What the evaluations showed.
+#[derive(Default)]
+struct Log {
+    encrypt: Vec<f64>,
+    evaluate: Vec<f64>,
+    decrypt: Vec<f64>,
+    latency: Vec<f64>,
+    /// Seconds of all of them, short last batches included, and the samples in them.
+    total: f64,
+    evaluating: f64,
+    samples: usize,
+    steps: Vec<Vec<f64>>,
+    fresh: u64,
+    result: u64,
+}
+
+/// Seconds and result of `work`.
+fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
+    let start = Instant::now();
+    let result = work();
+    (start.elapsed().as_secs_f64(), result)
+}
+
+/// Measures a planned network.
+pub(crate) fn run<S: ClientScheme>(
+    job: &Job,
+    subject: &Subject,
+    planned: &Planned<S>,
+) -> Result<Measured, Failure> {
+    let watch = Watch;
+    let before_keygen = watch.take();
+    let mut rng: ChaCha20Rng = rand::make_rng();
+    let params = &planned.compiled.params;
+
+    tell(Stage::Keygen, 0, planned.symbolic.needs.count(), "");
+    let (keygen, keys) = timed(|| S::keygen(params, &planned.symbolic.needs, &mut rng));
+    let keys = keys?;
+    let keygen_memory = watch.take();
+    let evaluation_keys = keys.evaluation.to_bytes()?.len() as u64;
+    // Serialising the keys to see their size is no part of the run.
+    watch.take();
+
+    let encryptor = S::encryptor(params, &keys.secret)?;
+    let decryptor = S::decryptor(params, &keys.secret)?;
+    let (prepare, server) = timed(|| server::<S>(planned, keys.evaluation));
+    let (evaluator, prepared) = server?;
+    let prepare_memory = watch.take();
+
+    let mut session = Session { planned, encryptor, decryptor, evaluator, prepared, rng };
+    let samples = subject.samples(job.samples)?;
+    let batch = planned.compiled.profile.values_at_once.clamp(1, job.samples);
+    let mut log = Log { steps: vec![Vec::new(); planned.plan.steps.len()], ..Log::default() };
+    let outputs = session.all_runs(job, batch, &samples.inputs, &mut log)?;
+    let evaluate_memory = watch.take();
+
+    let clear = planned.compiled.program.clear(&samples.inputs)?;
+    let original = nn_layers::clear::run(&subject.network, &subject.weights.weights, &samples.inputs)?;
+    let metric = |outputs: &Tensor| (subject.model.metric.evaluate)(outputs, &samples.targets, &subject.weights);
+    let scores = |outputs: &Tensor| (subject.model.scores)(outputs, &samples.targets, &subject.weights);
+    let scores = scores(&original)?.into_iter().zip(scores(&outputs)?).map(|(original, encrypted)| ScoreRecord {
+        of: original.of,
+        metric: original.metric.to_owned(),
+        original: original.value,
+        encrypted: encrypted.value,
+        paper: original.paper,
+    });
+    let peaks = [before_keygen, keygen_memory, prepare_memory, evaluate_memory];
+    Ok(Measured {
+        samples: job.samples,
+        runs: job.runs,
+        batch,
+        threads: job.threads,
+        time: times(&log, planned.seconds, keygen, prepare),
+        memory: Memory {
+            before_keygen,
+            keygen: keygen_memory,
+            prepare: prepare_memory,
+            evaluate: evaluate_memory,
+            peak: peaks.into_iter().max().flatten(),
+        },
+        bytes: Bytes {
+            fresh_ciphertext: log.fresh,
+            result_ciphertext: log.result,
+            evaluation_keys,
+            upload_per_sample: (log.fresh * planned.plan.input_ciphertexts as u64) as f64,
+            download_per_sample: (log.result * planned.plan.output_ciphertexts as u64) as f64,
+        },
+        metric: MetricValues { original: metric(&original)?, clear: metric(&clear)?, encrypted: metric(&outputs)? },
+        agreement: agreement(&outputs, &clear, &original, &samples.targets),
+        scores: scores.collect(),
+        steps: steps(planned, &log),
+        outputs: first_outputs(&clear, &outputs),
+    })
+}
+
+/// The server's half: an evaluator, and the weights encoded for it as far as memory allows.
+fn server<S: ClientScheme>(
+    planned: &Planned<S>,
+    keys: S::EvaluationKeys,
+) -> Result<(S::Evaluator, Prepared<S::Evaluator>), Failure> {
+    let evaluator = <S as Scheme>::evaluator(&planned.compiled.params, keys)?;
+    let fits = memory::available().is_none_or(|available| planned.symbolic.factor_bytes < 0.6 * available as f64);
+    let keep = if fits { Keep::Encoded } else { Keep::Values };
+    let prepared = planned.compiled.program.prepare(&evaluator, keep, &mut |progress| {
+        let done = progress.index + usize::from(progress.seconds.is_some());
+        tell(Stage::Prepare, done, progress.count, &progress.step.name);
+    })?;
+    Ok((evaluator, prepared))
+}
+
+impl<S: ClientScheme> Session<'_, S> {
+    /// All runs over all samples; the outputs of the first.
+    fn all_runs(&mut self, job: &Job, batch: usize, inputs: &Tensor, log: &mut Log) -> Result<Tensor, Failure> {
+        let batches = job.samples.div_ceil(batch);
+        let total = batches * job.runs;
+        let mut outputs = Vec::new();
+        for run in 0..job.runs {
+            for index in 0..batches {
+                let place = (run * batches + index, total);
+                let inputs = inputs.rows(index * batch, (index + 1) * batch);
+                let full = inputs.batch() == batch;
+                let mut values = self.one_batch(&inputs, full, place, log)?;
+                if place.0 == 0 && log.evaluating < WARM_UP {
+                    let (fresh, result) = (log.fresh, log.result);
+                    *log = Log { steps: vec![Vec::new(); log.steps.len()], fresh, result, ..Log::default() };
+                    values = self.one_batch(&inputs, full, place, log)?;
+                }
+                if run == 0 {
+                    outputs.extend(values);
+                }
+            }
+        }
+        let shape = self.planned.compiled.program.network().output_shape();
+        let shape: Vec<usize> = std::iter::once(job.samples).chain(shape.iter().copied()).collect();
+        Ok(Tensor::new(&shape, outputs)?)
+    }
+
+    fn one_batch(
+        &mut self,
+        inputs: &Tensor,
+        full: bool,
+        place: (usize, usize),
+        log: &mut Log,
+    ) -> Result<Vec<f64>, Failure> {
+        let program = &self.planned.compiled.program;
+        let (encrypting, encrypted) = timed(|| {
+            (0..inputs.batch())
+                .map(|row| {
+                    let blocks = program.pack(&inputs.rows(row, row + 1))?;
+                    let level = program.input_level();
+                    let encrypted = blocks.iter().map(|block| self.encryptor.encrypt(block, level, &mut self.rng));
+                    Ok(encrypted.collect::<Result<Vec<_>, _>>()?)
+                })
+                .collect::<Result<Vec<Vec<_>>, Failure>>()
+        });
+        let encrypted = encrypted?;
+        if log.fresh == 0 {
+            log.fresh = first_bytes(&encrypted)?;
+        }
+        let mut progress = |step: nn_layers::run::Progress<'_>| match step.seconds {
+            None => tell(Stage::Evaluate, place.0, place.1, &format!("{} ({}/{})", step.step.name, step.index + 1, step.count)),
+            Some(seconds) => {
+                if full && let Some(times) = log.steps.get_mut(step.index) {
+                    times.push(seconds);
+                }
+            }
+        };
+        let (evaluating, results) = timed(|| self.prepared.run(&self.evaluator, encrypted, &mut progress));
+        let results = results?;
+        if log.result == 0 {
+            log.result = first_bytes(&results)?;
+        }
+        let (decrypting, values) = timed(|| {
+            let mut values = Vec::new();
+            for blocks in &results {
+                let blocks = blocks.iter().map(|block| self.decryptor.decrypt(block));
+                values.extend(program.unpack(&blocks.collect::<Result<Vec<_>, _>>()?)?.into_data());
+            }
+            Ok::<_, Failure>(values)
+        });
+        log.total += encrypting + evaluating + decrypting;
+        log.evaluating += evaluating;
+        log.samples += inputs.batch();
+        if full {
+            log.encrypt.push(encrypting);
+            log.evaluate.push(evaluating);
+            log.decrypt.push(decrypting);
+            log.latency.push(encrypting + evaluating + decrypting);
+        }
+        values
+    }
+}
+
+/// Serialised size of the first ciphertext.
+fn first_bytes<C: Encode>(samples: &[Vec<C>]) -> Result<u64, Failure> {
+    let first = samples.first().and_then(|blocks| blocks.first());
+    Ok(first.map(|ciphertext| ciphertext.to_bytes()).transpose()?.map_or(0, |bytes| bytes.len() as u64))
+}
+
+fn times(log: &Log, compile: f64, keygen: f64, prepare: f64) -> Times {
+    let amortised = log.total / log.samples.max(1) as f64;
+    Times {
+        compile,
+        keygen,
+        prepare,
+        setup: keygen + prepare,
+        encrypt: Spread::of(&log.encrypt),
+        evaluate: Spread::of(&log.evaluate),
+        decrypt: Spread::of(&log.decrypt),
+        latency: Spread::of(&log.latency),
+        amortised,
+        evaluate_amortised: log.evaluating / log.samples.max(1) as f64,
+        samples_per_second: if amortised > 0.0 { 1.0 / amortised } else { 0.0 },
+    }
+}
+
+fn steps<S: ClientScheme>(planned: &Planned<S>, log: &Log) -> Vec<StepRecord> {
+    let steps = planned.plan.steps.iter().zip(&planned.symbolic.steps).zip(&log.steps);
+    steps
+        .map(|((step, cost), seconds)| StepRecord {
+            name: step.name.clone(),
+            operation: step.operation.clone(),
+            level_in: step.level_in,
+            level_out: step.level_out,
+            seconds: Spread::of(seconds),
+            operations: counts(&cost.counts),
+        })
+        .collect()
+}
+
+fn first_outputs(clear: &Tensor, encrypted: &Tensor) -> Vec<OutputSample> {
+    let finite = |value: f64| value.is_finite().then_some(value);
+    let row = |tensor: &Tensor, sample: usize| {
+        tensor.rows(sample, sample + 1).into_data().into_iter().map(finite).collect::<Vec<_>>()
+    };
+    (0..clear.batch().min(OUTPUTS))
+        .map(|sample| OutputSample { sample, clear: row(clear, sample), encrypted: row(encrypted, sample) })
+        .collect()
+}

@@ -1,0 +1,72 @@
+//! `henna plan`: how a network would run, without any key.
+
+use std::fmt::Write;
+
+use crate::args::PlanArgs;
+use crate::failure::Failure;
+use crate::job::Subject;
+use crate::record::Plan;
+use crate::{backends, output, planning, rows, table, units};
+
+/// Plans the model on each backend asked for.
+pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
+    let chosen = backends::chosen(&args.model.backend)?;
+    let subject = Subject::load(&args.model.model, args.model.weights.as_ref())?;
+    let mut text = String::new();
+    let mut unable = Vec::new();
+    for backend in chosen {
+        match planning::plan(&subject, backend) {
+            Ok(plan) if args.model.json => {
+                let line = serde_json::json!({ "model": subject.model.name, "backend": backend, "plan": plan });
+                let _ = writeln!(text, "{line}");
+            }
+            Ok(plan) => text.push_str(&describe(backend, &plan)),
+            Err(reason) => {
+                eprintln!("{backend}: cannot run {}: {reason}", subject.model.name);
+                unable.push(backend.to_owned());
+            }
+        }
+    }
+    output::print(&text)?;
+    if unable.is_empty() { Ok(()) } else { Err(Failure::Backends(unable)) }
+}
+
+fn describe(backend: &str, plan: &Plan) -> String {
+    let mut facts = table::plain(&[backend, ""]);
+    let keys = format!(
+        "{} rotations, relinearisation: {}, conjugation: {}; about {}",
+        plan.keys.rotations,
+        if plan.keys.relinearisation { "yes" } else { "no" },
+        if plan.keys.conjugation { "yes" } else { "no" },
+        units::bytes(plan.keys.estimated_bytes as f64)
+    );
+    let operations = rows::operations(&plan.operations).replace('\n', ", ");
+    for (name, value) in [
+        ("parameters", plan.parameters.clone()),
+        ("security", plan.security.statement.clone()),
+        ("levels: used / there", format!("{} / {}", plan.depth, units::level(plan.top_level))),
+        ("ciphertexts in / out", format!("{} / {}", plan.input_ciphertexts, plan.output_ciphertexts)),
+        ("samples at once", plan.samples_at_once.to_string()),
+        ("activations", rows::activations(&plan.activations)),
+        ("evaluation keys", keys),
+        ("operations", operations),
+        ("one evaluation", format!("about {} on one thread", units::seconds(plan.estimated_seconds))),
+    ] {
+        facts.add_row([name, &value]);
+    }
+    let mut steps =
+        table::plain(&["step", "operation", "level", "layout", "ciphertexts", "rotations", "operations", "about"]);
+    for step in &plan.steps {
+        steps.add_row([
+            step.name.clone(),
+            step.operation.clone(),
+            format!("{} > {}", units::level(step.level_in), units::level(step.level_out)),
+            step.layout.clone(),
+            step.ciphertexts.to_string(),
+            step.rotations.to_string(),
+            rows::operations(&step.operations),
+            units::seconds(step.estimated_seconds),
+        ]);
+    }
+    format!("{facts}\n{steps}\n\n")
+}

@@ -1,0 +1,125 @@
+//! What is known of a backend before any key is made: parameters, protection, levels, keys, expected cost.
+
+use std::collections::BTreeMap;
+
+use he_traits::{Assumption, Security, Sharing};
+use serde::{Deserialize, Serialize};
+
+/// A network compiled for a backend.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    pub(crate) parameters: String,
+    pub(crate) slots: usize,
+    pub(crate) top_level: Option<u32>,
+    pub(crate) depth: u32,
+    pub(crate) precision_bits: f64,
+    pub(crate) samples_at_once: usize,
+    pub(crate) input_ciphertexts: usize,
+    pub(crate) output_ciphertexts: usize,
+    pub(crate) security: SecurityRecord,
+    pub(crate) visibility: Visibility,
+    pub(crate) activations: Vec<Activation>,
+    pub(crate) keys: Keys,
+    pub(crate) operations: BTreeMap<String, u64>,
+    pub(crate) estimated_seconds: f64,
+    pub(crate) steps: Vec<PlanStep>,
+}
+
+/// One step of the compiled network.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PlanStep {
+    pub(crate) name: String,
+    pub(crate) operation: String,
+    pub(crate) level_in: Option<u32>,
+    pub(crate) level_out: Option<u32>,
+    pub(crate) layout: String,
+    pub(crate) ciphertexts: usize,
+    pub(crate) rotations: usize,
+    pub(crate) operations: BTreeMap<String, u64>,
+    pub(crate) estimated_seconds: f64,
+}
+
+/// How an activation is computed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Activation {
+    pub(crate) node: String,
+    pub(crate) function: String,
+    pub(crate) exact: bool,
+    pub(crate) degree: Option<usize>,
+    pub(crate) interval: Option<[f64; 2]>,
+    pub(crate) error: Option<f64>,
+    pub(crate) calibration_outside: u64,
+    pub(crate) calibration_values: u64,
+}
+
+/// The evaluation keys that the network needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Keys {
+    pub(crate) rotations: usize,
+    pub(crate) relinearisation: bool,
+    pub(crate) conjugation: bool,
+    pub(crate) estimated_bytes: u64,
+}
+
+/// What a scheme protects, as its profile states it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SecurityRecord {
+    pub(crate) statement: String,
+    pub(crate) assumption: String,
+    pub(crate) bits: u32,
+    pub(crate) source: Option<String>,
+    pub(crate) margin_bits: Option<f64>,
+    pub(crate) server_learns: Vec<String>,
+    pub(crate) owner_learns: Vec<String>,
+    pub(crate) attacks: Vec<String>,
+    pub(crate) sharing_decryptions: String,
+}
+
+impl From<&Security> for SecurityRecord {
+    fn from(security: &Security) -> Self {
+        let (assumption, source, margin_bits) = match &security.assumption {
+            Assumption::None => ("none".to_owned(), None, None),
+            Assumption::Rlwe { source, margin_bits, .. } => {
+                ("RLWE".to_owned(), Some(source.clone()), Some(*margin_bits))
+            }
+            Assumption::InsecureForTests { reason } => (format!("insecure, for tests: {reason}"), None, None),
+        };
+        Self {
+            statement: security.statement.clone(),
+            assumption,
+            bits: security.assumption.bits(),
+            source,
+            margin_bits,
+            server_learns: security.server_learns.clone(),
+            owner_learns: security.owner_learns.clone(),
+            attacks: security.attacks.clone(),
+            sharing_decryptions: match &security.sharing_decryptions {
+                Sharing::Safe => "safe".to_owned(),
+                Sharing::Unsafe(reason) => format!("unsafe: {reason}"),
+            },
+        }
+    }
+}
+
+/// Who sees what in the clear.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Visibility {
+    pub(crate) weights: String,
+    pub(crate) data: String,
+    pub(crate) labels: String,
+    pub(crate) results: String,
+}
+
+impl Visibility {
+    /// For inference with plaintext weights at the server: what the ciphertexts protect is the owner's alone, and where no
+    /// assumption stands behind them the server is taken to see through them.
+    pub(crate) fn of_inference(security: &Security) -> Self {
+        let encrypted = if security.assumption.bits() > 0 { "owner" } else { "owner, server" }.to_owned();
+        Self {
+            weights: "server".to_owned(),
+            data: encrypted.clone(),
+            labels: "owner".to_owned(),
+            results: encrypted,
+        }
+    }
+}

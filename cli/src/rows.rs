@@ -1,0 +1,196 @@
+//! The rows of the comparison: one quantity a row, one backend a column. Tables and pages both print these.
+
+use std::collections::BTreeMap;
+
+use crate::record::{Activation, BackendRecord, Measured, MetricRecord, Plan, Report, Spread, Status};
+use crate::units;
+
+/// Rows under one heading.
+pub(crate) struct Section {
+    pub(crate) title: &'static str,
+    pub(crate) rows: Vec<(&'static str, Vec<String>)>,
+}
+
+/// All sections of a report, in reading order. Backends without a value get a dash.
+pub(crate) fn sections(report: &Report) -> Vec<Section> {
+    vec![
+        outcome(report),
+        task(report),
+        agreement(report),
+        time(report),
+        memory_and_bytes(report),
+        scheme(report),
+        protection(report),
+    ]
+}
+
+const NONE: &str = "-";
+
+fn planned(report: &Report, cell: impl Fn(&Plan) -> String) -> Vec<String> {
+    report.backends.iter().map(|b| b.plan.as_ref().map_or_else(|| NONE.to_owned(), &cell)).collect()
+}
+
+fn measured(report: &Report, cell: impl Fn(&Measured) -> String) -> Vec<String> {
+    report.backends.iter().map(|b| b.measured.as_ref().map_or_else(|| NONE.to_owned(), &cell)).collect()
+}
+
+fn outcome(report: &Report) -> Section {
+    let status = |backend: &BackendRecord| match backend.status {
+        Status::Ok => "ran".to_owned(),
+        Status::Planned => "planned".to_owned(),
+        Status::Unable => format!("cannot run: {}", backend.reason.as_deref().unwrap_or("no reason given")),
+        Status::Failed => format!("failed: {}", backend.reason.as_deref().unwrap_or("no reason given")),
+    };
+    let mut rows = vec![("outcome", report.backends.iter().map(status).collect())];
+    if report.backends.iter().any(|backend| backend.measured.is_some()) {
+        rows.push(("samples x runs", measured(report, |m| format!("{} x {}", m.samples, m.runs))));
+        rows.push(("samples at once", measured(report, |m| m.batch.to_string())));
+    }
+    Section { title: "run", rows }
+}
+
+fn with_unit(value: f64, metric: &MetricRecord) -> String {
+    let space = if metric.unit.is_empty() || metric.unit == "%" { "" } else { " " };
+    format!("{value:.3}{space}{}", metric.unit)
+}
+
+fn task(report: &Report) -> Section {
+    let metric = &report.head.metric;
+    let rows = vec![
+        ("original network", measured(report, |m| with_unit(m.metric.original, metric))),
+        ("network as compiled, clear", measured(report, |m| with_unit(m.metric.clear, metric))),
+        ("encrypted", measured(report, |m| with_unit(m.metric.encrypted, metric))),
+    ];
+    Section { title: "task metric", rows: keep_told(rows) }
+}
+
+fn agreement(report: &Report) -> Section {
+    let rows = vec![
+        ("worst error, bits", measured(report, |m| units::bits(m.agreement.worst_bits))),
+        ("mean error, bits", measured(report, |m| units::bits(m.agreement.mean_bits))),
+        ("worst error / RMS of output", measured(report, |m| units::digits(m.agreement.worst_relative))),
+        ("RMS error / RMS of output", measured(report, |m| units::digits(m.agreement.rms_relative))),
+        ("approximation / RMS of output", measured(report, |m| units::digits(m.agreement.approximation_relative))),
+        ("same class", measured(report, |m| {
+            m.agreement.same_class.map_or_else(|| NONE.to_owned(), |share| format!("{:.2}%", 100.0 * share))
+        })),
+    ];
+    Section { title: "agreement with the clear run of the same network", rows: keep_told(rows) }
+}
+
+/// `mean ± deviation`.
+pub(crate) fn spread(spread: &Spread) -> String {
+    if spread.count < 2 {
+        return units::seconds(spread.mean);
+    }
+    format!("{} ± {}", units::seconds(spread.mean), units::seconds(spread.deviation))
+}
+
+fn time(report: &Report) -> Section {
+    let rows = vec![
+        ("expected, one evaluation", planned(report, |p| units::seconds(p.estimated_seconds))),
+        ("key generation", measured(report, |m| units::seconds(m.time.keygen))),
+        ("preparation", measured(report, |m| units::seconds(m.time.prepare))),
+        ("encrypt", measured(report, |m| spread(&m.time.encrypt))),
+        ("evaluate", measured(report, |m| spread(&m.time.evaluate))),
+        ("decrypt", measured(report, |m| spread(&m.time.decrypt))),
+        ("latency", measured(report, |m| spread(&m.time.latency))),
+        ("amortised, a sample", measured(report, |m| units::seconds(m.time.amortised))),
+        ("throughput, samples/s", measured(report, |m| units::digits(m.time.samples_per_second))),
+    ];
+    Section { title: "time", rows: keep_told(rows) }
+}
+
+fn optional_bytes(value: Option<u64>) -> String {
+    value.map_or_else(|| NONE.to_owned(), |bytes| units::bytes(bytes as f64))
+}
+
+fn memory_and_bytes(report: &Report) -> Section {
+    let rows = vec![
+        ("peak memory", measured(report, |m| optional_bytes(m.memory.peak))),
+        ("  key generation", measured(report, |m| optional_bytes(m.memory.keygen))),
+        ("  preparation", measured(report, |m| optional_bytes(m.memory.prepare))),
+        ("  evaluation", measured(report, |m| optional_bytes(m.memory.evaluate))),
+        ("fresh ciphertext", measured(report, |m| units::bytes(m.bytes.fresh_ciphertext as f64))),
+        ("result ciphertext", measured(report, |m| units::bytes(m.bytes.result_ciphertext as f64))),
+        ("evaluation keys", measured(report, |m| units::bytes(m.bytes.evaluation_keys as f64))),
+        ("upload, a sample", measured(report, |m| units::bytes(m.bytes.upload_per_sample))),
+        ("download, a sample", measured(report, |m| units::bytes(m.bytes.download_per_sample))),
+    ];
+    Section { title: "memory and bytes", rows: keep_told(rows) }
+}
+
+fn scheme(report: &Report) -> Section {
+    let keys = |p: &Plan| {
+        let mut kinds = Vec::new();
+        if p.keys.rotations > 0 {
+            kinds.push(format!("{} rotations", p.keys.rotations));
+        }
+        if p.keys.relinearisation {
+            kinds.push("relinearisation".to_owned());
+        }
+        if p.keys.conjugation {
+            kinds.push("conjugation".to_owned());
+        }
+        if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") }
+    };
+    let rows = vec![
+        ("parameters", planned(report, |p| p.parameters.clone())),
+        ("slots", planned(report, |p| units::grouped(p.slots as u64))),
+        ("levels: used / there", planned(report, |p| format!("{} / {}", p.depth, units::level(p.top_level)))),
+        ("ciphertexts in / out", planned(report, |p| format!("{} / {}", p.input_ciphertexts, p.output_ciphertexts))),
+        ("activations", planned(report, |p| activations(&p.activations))),
+        ("evaluation keys", planned(report, keys)),
+        ("operations, one evaluation", planned(report, |p| operations(&p.operations))),
+    ];
+    Section { title: "scheme", rows: keep_told(rows) }
+}
+
+/// Counts of operations, the most frequent first.
+pub(crate) fn operations(counts: &BTreeMap<String, u64>) -> String {
+    let mut counts: Vec<_> = counts.iter().filter(|(_, count)| **count > 0).collect();
+    counts.sort_by(|a, b| b.1.cmp(a.1));
+    let lines: Vec<String> = counts.iter().map(|(name, count)| format!("{} {name}", units::grouped(**count))).collect();
+    if lines.is_empty() { NONE.to_owned() } else { lines.join("\n") }
+}
+
+/// One line an activation.
+pub(crate) fn activations(all: &[Activation]) -> String {
+    let line = |a: &Activation| {
+        if a.exact {
+            return format!("{}: {} exact", a.node, a.function);
+        }
+        let degree = a.degree.map_or_else(String::new, |degree| format!(" degree {degree}"));
+        let interval = a.interval.map_or_else(String::new, |[low, high]| format!(" on [{low:.1}, {high:.1}]"));
+        let error = a.error.map_or_else(String::new, |error| format!(" error {}", units::digits(error)));
+        format!("{}: {}{degree}{interval}{error}", a.node, a.function)
+    };
+    if all.is_empty() { "none".to_owned() } else { all.iter().map(line).collect::<Vec<_>>().join("\n") }
+}
+
+fn protection(report: &Report) -> Section {
+    let list = |lines: &[String]| if lines.is_empty() { "nothing".to_owned() } else { lines.join("; ") };
+    let rows = vec![
+        ("security", planned(report, |p| p.security.statement.clone())),
+        ("bits", planned(report, |p| match (&p.security.source, p.security.margin_bits) {
+            (Some(source), Some(margin)) => format!("{} ({source}; {margin:.0} bits of modulus to spare)", p.security.bits),
+            _ => p.security.bits.to_string(),
+        })),
+        ("sees the weights", planned(report, |p| p.visibility.weights.clone())),
+        ("sees the data", planned(report, |p| p.visibility.data.clone())),
+        ("sees the labels", planned(report, |p| p.visibility.labels.clone())),
+        ("sees the results", planned(report, |p| p.visibility.results.clone())),
+        ("the server learns", planned(report, |p| list(&p.security.server_learns))),
+        ("the owner learns", planned(report, |p| list(&p.security.owner_learns))),
+        ("sharing decryptions", planned(report, |p| p.security.sharing_decryptions.clone())),
+        ("attacks known", planned(report, |p| {
+            if p.security.attacks.is_empty() { "none here".to_owned() } else { p.security.attacks.join(", ") }
+        })),
+    ];
+    Section { title: "protection: who sees what in the clear", rows: keep_told(rows) }
+}
+
+/// Drops rows that no backend has a value for.
+fn keep_told(rows: Vec<(&'static str, Vec<String>)>) -> Vec<(&'static str, Vec<String>)> {
+    rows.into_iter().filter(|(_, cells)| cells.iter().any(|cell| cell != NONE)).collect()
+}

@@ -1,0 +1,61 @@
+//! Reports as tables for the terminal.
+
+use std::fmt::Write;
+
+use comfy_table::{Attribute, Cell, ContentArrangement, Table};
+
+use crate::record::Report;
+use crate::{rows, units};
+
+/// Width where the terminal's is unknown, as in a pipe.
+const WIDTH: u16 = 120;
+
+/// An empty table with a head.
+pub(crate) fn plain(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    if table.width().is_none() {
+        table.set_width(WIDTH);
+    }
+    table.set_header(head.iter().map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
+    table
+}
+
+/// The whole report.
+pub(crate) fn report(report: &Report) -> String {
+    let mut text = head(report);
+    let mut columns = vec![""];
+    columns.extend(report.backends.iter().map(|backend| backend.backend.as_str()));
+    let mut table = plain(&columns);
+    for section in rows::sections(report).into_iter().filter(|section| !section.rows.is_empty()) {
+        table.add_row([Cell::new(section.title.to_uppercase()).add_attribute(Attribute::Dim)]);
+        for (name, cells) in section.rows {
+            table.add_row(std::iter::once(name.to_owned()).chain(cells));
+        }
+    }
+    let _ = writeln!(text, "{table}");
+    text
+}
+
+fn head(report: &Report) -> String {
+    let head = &report.head;
+    let commit = head.henna.commit.as_deref().map_or_else(String::new, |commit| format!(" ({commit})"));
+    let build = if head.henna.optimised { "" } else { ", built without optimisation: times mean nothing" };
+    format!(
+        "{}: {}\n{}, {} parameters, weights: {}\n{} samples, {} threads on {}, {} cores, {} memory, {}\nhenna {}{commit}{build}, {}\n\n",
+        head.model.name,
+        head.model.about,
+        head.model.paper,
+        units::grouped(head.model.parameters as u64),
+        head.model.weights,
+        head.samples,
+        head.threads,
+        head.host.cpu,
+        head.host.cores,
+        units::bytes(head.host.memory_bytes as f64),
+        head.host.os,
+        head.henna.version,
+        head.date,
+    )
+}

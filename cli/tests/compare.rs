@@ -1,0 +1,118 @@
+//! The main job: records, tables and pages of a comparison.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::{run, schema, stderr, stdout};
+use serde_json::Value;
+
+/// Fields that need a model of images, or a backend that replaces activations by polynomials.
+const ELSEWHERE: [&str; 7] = [
+    "pictures[].sample",
+    "pictures[].width",
+    "pictures[].height",
+    "pictures[].png",
+    "pictures[].class",
+    "plan.activations[].interval[]",
+    "plan.security.attacks[]",
+];
+
+fn json(lines: &str) -> Vec<Value> {
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn records_say_what_the_page_says_and_the_networks_agree() {
+    let cache = tempfile::tempdir().unwrap();
+    let file = cache.path().join("deep/run.jsonl");
+    let arguments = ["compare", "fcnn-wbc", "--backend", "clear,more", "--samples", "20", "--runs", "2", "--json"];
+    let output = run(cache.path(), &[&arguments[..], &["--records", file.to_str().unwrap()]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(stdout(&output), std::fs::read_to_string(&file).unwrap());
+
+    let records = json(&stdout(&output));
+    assert_eq!(records.len(), 3);
+    let mut seen = BTreeSet::new();
+    for record in &records {
+        let (wrong, fields) = schema::check(record);
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        seen.extend(fields);
+    }
+    for kind in ["comparison", "backend"] {
+        let documented = schema::documented(kind);
+        assert!(documented.len() > 20, "{kind}: the page lists {} fields", documented.len());
+        let unwritten: Vec<_> =
+            documented.keys().filter(|field| !seen.contains(*field) && !ELSEWHERE.contains(&field.as_str())).collect();
+        assert!(unwritten.is_empty(), "on the page, but never written: {unwritten:?}");
+    }
+
+    for backend in &records[1..] {
+        assert_eq!(backend["status"], "ok", "{}", backend["reason"]);
+        let measured = &backend["measured"];
+        assert_eq!((&measured["samples"], &measured["runs"]), (&Value::from(20), &Value::from(2)));
+        assert!(measured["agreement"]["worst_relative"].as_f64().unwrap() < 1e-9, "{}", measured["agreement"]);
+        let metric = |which: &str| measured["metric"][which].as_f64().unwrap();
+        assert!((metric("encrypted") - metric("clear")).abs() < 1e-6 * metric("clear").abs());
+        assert!(measured["time"]["evaluate"]["mean"].as_f64().unwrap() > 0.0);
+        assert!(measured["bytes"]["fresh_ciphertext"].as_u64().unwrap() > 9 * 8);
+        assert_eq!(measured["outputs"].as_array().unwrap().len(), 20);
+        assert_eq!(measured["steps"].as_array().unwrap().len(), backend["plan"]["steps"].as_array().unwrap().len());
+    }
+    assert_eq!(records[2]["plan"]["visibility"]["data"], "owner, server", "MORE protects nothing, and the report says so");
+}
+
+#[test]
+fn tables_and_pages_come_from_records_alone() {
+    let cache = tempfile::tempdir().unwrap();
+    let path = |name: &str| cache.path().join(name).to_str().unwrap().to_owned();
+    let (page, records, again) = (path("page.html"), path("records.jsonl"), path("again.html"));
+    let arguments = ["compare", "fcnn-wbc", "--backend", "more,clear", "--samples", "3", "--runs", "1"];
+    let compared = run(cache.path(), &[&arguments[..], &["--html", &page, "--records", &records]].concat());
+    assert!(compared.status.success(), "{}", stderr(&compared));
+    let reported = run(cache.path(), &["report", &records]);
+    assert_eq!(stdout(&compared), stdout(&reported));
+    assert!(run(cache.path(), &["report", &records, "--html", &again]).status.success());
+    let page = std::fs::read_to_string(&page).unwrap();
+    assert_eq!(page, std::fs::read_to_string(&again).unwrap());
+
+    // One self-contained file: nothing is loaded from elsewhere.
+    for loader in ["http://", "https://", "<script", "<link", "@import", "url("] {
+        assert!(!page.contains(loader), "{loader}");
+    }
+    for told in ["ciphertext-only", "Latency", "Peak memory", "Precision", "Step by step", "act3"] {
+        assert!(page.contains(told), "{told}");
+    }
+}
+
+#[test]
+fn records_that_are_foreign_or_cut_short_are_refused() {
+    let cache = tempfile::tempdir().unwrap();
+    let file = cache.path().join("records.jsonl");
+    let arguments = ["compare", "fcnn-wbc", "--backend", "clear", "--samples", "1", "--runs", "1", "--json"];
+    let lines = stdout(&run(cache.path(), &arguments));
+    let refused = |text: &str, saying: &str| {
+        std::fs::write(&file, text).unwrap();
+        let output = run(cache.path(), &["report", file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(saying), "{}", stderr(&output));
+        assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+    };
+    refused(&lines[..lines.len() - 20], "line 2: it is not a whole JSON object");
+    refused(lines.split_once('\n').unwrap().1, "does not stand above it");
+    refused("", "no comparison");
+    refused("{\"a\":1}", "not a henna record");
+    refused(&lines.replacen("\"schema\":1", "\"schema\":2", 1), "schema 2, this program reads schema 1");
+    refused(&lines.replacen("\"samples\"", "\"simples\"", 1), "missing field `samples`");
+}
+
+#[test]
+fn the_default_place_of_records_is_the_cache() {
+    let cache = tempfile::tempdir().unwrap();
+    let output = run(cache.path(), &["compare", "fcnn-wbc", "--backend", "clear", "--samples", "2", "--runs", "1"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let files = common::files(&cache.path().join("records"));
+    assert_eq!(files.len(), 1, "{files:?}");
+    assert!(files[0].contains("fcnn-wbc") && stderr(&output).contains(&files[0]));
+}
