@@ -68,9 +68,12 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// Whether rotate-and-adds can replace diagonals: the output repeats more often than the input.
+    /// Whether rotate-and-adds can replace diagonals: the output repeats more often than the input, by a power of two.
     pub fn can_fold(&self) -> bool {
-        self.copies == 1 && self.out_period < self.in_period
+        self.copies == 1
+            && self.out_period < self.in_period
+            && self.in_period.is_multiple_of(self.out_period)
+            && (self.in_period / self.out_period).is_power_of_two()
     }
 
     /// The rotate-and-adds of a folded map, in the order in which they run.
@@ -99,7 +102,7 @@ impl Geometry {
         let (small, large) = (self.out_period.min(self.in_period), self.out_period.max(self.in_period));
         if self.copies > 1 {
             visit((c + self.slots - r) % self.slots);
-        } else if fold || !self.can_fold() {
+        } else if self.out_period >= self.in_period || (fold && self.can_fold()) {
             visit((c + large - r) % small);
         } else {
             (0..large / small).for_each(|turn| visit((c + large - r) % small + turn * small));
