@@ -2,6 +2,18 @@
 //!
 //! Two roles. The **data owner** holds the secret: encrypts and decrypts (module `client`, behind the feature of that name).
 //! The **server** holds evaluation keys only and computes ([`Evaluator`]).
+//!
+//! Without the feature `client` nothing in this crate can name a secret key, and code that tries does not compile; the same lines are
+//! compiled as a test in both builds:
+//!
+#![cfg_attr(not(feature = "client"), doc = "```compile_fail")]
+#![cfg_attr(feature = "client", doc = "```")]
+//! use he_traits::client::ClientScheme;
+//!
+//! fn owner<S: ClientScheme>(secret: S::SecretKey) -> S::SecretKey {
+//!     secret
+//! }
+//! ```
 
 pub mod algebra;
 pub mod bsgs;
