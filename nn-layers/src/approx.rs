@@ -3,10 +3,12 @@
 
 mod fit;
 mod ranges;
+mod search;
 
-pub use fit::{fit, largest_error};
+pub use fit::{fit, fit_weighted, largest_error};
 pub(crate) use ranges::count_outside;
 pub use ranges::{Calibration, Range};
+pub use search::Search;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +16,7 @@ use he_traits::{Basis, Function, Polynomial};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::graph::{Network, NodeId};
+use crate::graph::{Network, Node, NodeId};
 use crate::layers::{Activation, Chebyshev, Layer};
 
 /// A function as it will be computed on ciphertexts.
@@ -67,10 +69,18 @@ impl Nonlinear {
 /// How the degree of an activation's polynomial is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Degree {
-    /// The same degree for each.
+    /// The same degree for each; the polynomials are fitted where arguments lie (weighted least squares).
     Fixed(usize),
-    /// For each the smallest degree `2^k - 1` (all that `k` levels give) whose largest error on the range is at most
-    /// `error`; `most` where none is.
+    /// Degrees `2^k - 1` (all that `k` levels give), no higher than it takes for the polynomial network's outputs to be near
+    /// the original ones on calibration inputs; fitted as for [`Degree::Fixed`].
+    Output {
+        /// Root mean square of the outputs' change, relative to that of the outputs.
+        error: f64,
+        /// Degree at most.
+        most: usize,
+    },
+    /// For each the smallest degree `2^k - 1` whose largest error on the whole range is at most `error` (Chebyshev
+    /// interpolation); `most` where none is.
     Error {
         /// Largest error on the range.
         error: f64,
@@ -128,38 +138,45 @@ pub struct Functions {
     pub network: Network,
 }
 
-/// Chooses what stands in for each activation: the function itself when the scheme is `exact`, else a polynomial of the
-/// degree that `degree` says on the calibrated range widened by `margin` times its width at both ends.
+/// Chooses what stands in for each activation: the function itself when the scheme is `exact`, else a polynomial on the
+/// calibrated range, of the degree that `degree` says.
 ///
 /// # Errors
-/// [`Error::Step`] for coefficients that are not finite.
-pub fn choose(
-    network: &Network,
-    calibration: &Calibration,
-    exact: bool,
-    degree: Degree,
-    margin: f64,
-) -> Result<Functions> {
+/// Those of clear runs on the calibration inputs.
+pub fn choose(search: &Search<'_>, exact: bool, degree: Degree) -> Result<Functions> {
+    let network = search.network;
+    let activations = || {
+        network.nodes().iter().filter_map(|node| match node.layer() {
+            Layer::Activation(activation) => Some((node, activation)),
+            _ => None,
+        })
+    };
+    let replaced: Vec<&Node> = activations()
+        .filter(|(_, activation)| {
+            !exact && !matches!(activation, Activation::Square) && activation.function().is_some()
+        })
+        .map(|(node, _)| node)
+        .collect();
+    let polynomials = search.polynomials(degree, &replaced)?;
     let mut functions =
         Functions { by_node: BTreeMap::new(), records: Vec::new(), network: network.clone() };
-    for node in network.nodes() {
-        let Layer::Activation(activation) = node.layer() else { continue };
-        let range = calibration.range(node.id()).unwrap_or(Range { low: -1.0, high: 1.0 });
-        let (nonlinear, replacement) = match (activation, activation.function()) {
-            (Activation::Polynomial(p), _) => {
-                (Nonlinear::Polynomial(p.clone()), Replacement::Own { degree: p.coefficients.len().saturating_sub(1) })
+    for (node, activation) in activations() {
+        let (nonlinear, replacement) = match (activation, polynomials.get(&node.id())) {
+            (_, Some((polynomial, error))) => {
+                functions.replace(node, polynomial)?;
+                let (degree, interval) = (polynomial.degree(), polynomial.interval);
+                let replacement = Replacement::Polynomial { degree, interval, error: *error };
+                (Nonlinear::Polynomial(polynomial.clone()), replacement)
             }
-            (_, Some(function)) if exact => (Nonlinear::Exact(function), Replacement::Exact),
-            (Activation::Square, _) | (_, None) => (Nonlinear::Square, Replacement::Own { degree: 2 }),
-            (_, Some(function)) => {
-                let interval = range.widened(margin);
-                let (polynomial, error) = fit::by_degree(|x| function.at(x), interval, degree);
-                functions.network =
-                    functions.network.with_layer(node.name(), Activation::Polynomial(polynomial.clone()))?;
-                let degree = polynomial.coefficients.len().saturating_sub(1);
-                (Nonlinear::Polynomial(polynomial), Replacement::Polynomial { degree, interval, error })
+            (Activation::Polynomial(own), None) => {
+                (Nonlinear::Polynomial(own.clone()), Replacement::Own { degree: own.degree() })
             }
+            (other, None) => match other.function() {
+                Some(function) if exact => (Nonlinear::Exact(function), Replacement::Exact),
+                _ => (Nonlinear::Square, Replacement::Own { degree: 2 }),
+            },
         };
+        let range = search.calibration.range(node.id());
         functions.by_node.insert(node.id(), nonlinear);
         functions.records.push(ActivationRecord {
             node: node.name().to_owned(),

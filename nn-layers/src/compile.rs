@@ -3,7 +3,7 @@
 use he_traits::{LinearStyle, Profile, Requirements, Scheme};
 use serde::{Deserialize, Serialize};
 
-use crate::approx::{self, Calibration, Degree, Functions, Nonlinear};
+use crate::approx::{self, Calibration, Degree, Functions, Nonlinear, Search};
 use crate::error::{Error, Result};
 use crate::fold::{Composition, Folded, FoldedKind};
 use crate::graph::Network;
@@ -31,10 +31,11 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Errors below 1/1000 at degree 31 at most, lower degrees where parameters end, a margin of a tenth, 20 bits.
+    /// Outputs within 1 % of the original ones at degree 31 at most, lower degrees where parameters end, a margin of a tenth,
+    /// 20 bits, twice the values seen.
     fn default() -> Options {
         Options {
-            degree: Degree::Error { error: 1e-3, most: 31 },
+            degree: Degree::Output { error: 1e-2, most: 31 },
             lower_degrees: true,
             margin: 0.1,
             precision_bits: 20,
@@ -111,11 +112,13 @@ pub fn compile_for(
 fn lower(degree: Degree) -> Option<Degree> {
     match degree {
         Degree::Fixed(_) => None,
-        Degree::Error { error, most } => {
-            let fewer = (most + 1).next_power_of_two() / 2 - 1;
-            (fewer >= 3).then_some(Degree::Error { error, most: fewer })
-        }
+        Degree::Error { error, most } => fewer(most).map(|most| Degree::Error { error, most }),
+        Degree::Output { error, most } => fewer(most).map(|most| Degree::Output { error, most }),
     }
+}
+
+fn fewer(most: usize) -> Option<usize> {
+    Some((most + 1).next_power_of_two() / 2).filter(|count| *count > 3).map(|count| count - 1)
 }
 
 /// A network with its weights and what its calibration showed.
@@ -139,8 +142,14 @@ impl<'a> Source<'a> {
     }
 
     fn fold(&self, profile: &Profile, degree: Degree) -> Result<(Folded, Functions)> {
-        let functions =
-            approx::choose(self.network, &self.calibration, profile.exact, degree, self.options.margin)?;
+        let search = Search {
+            network: self.network,
+            weights: self.weights,
+            inputs: self.inputs,
+            calibration: &self.calibration,
+            margin: self.options.margin,
+        };
+        let functions = approx::choose(&search, profile.exact, degree)?;
         let composition = match profile.linear {
             LinearStyle::Matrix if profile.top.is_unbounded() => Composition::SaveEntries,
             _ => Composition::SaveLevels,

@@ -52,12 +52,18 @@ impl Layout {
     /// Images multiplexed with gap `gap` on a grid whose lines are `row` slots apart. Anything but `[C, H, W]` lies dense, and
     /// so do images that do not fit into the lines.
     pub fn multiplexed(shape: &[usize], gap: usize, row: usize, slots: usize) -> Layout {
+        Layout::on_planes(shape, gap, row, 1, slots)
+    }
+
+    /// As [`Layout::multiplexed`], with planes at least `plane` slots apart: as far as those of the layer's input, so that all
+    /// channels share the rotations.
+    pub fn on_planes(shape: &[usize], gap: usize, row: usize, plane: usize, slots: usize) -> Layout {
         let [channels, height, width] = *shape else { return Layout::dense(shape, slots) };
         let gap = gap.max(1);
         if gap * width > row {
             return Layout::dense(shape, slots);
         }
-        let plane = (gap * height * row).next_power_of_two();
+        let plane = (gap * height * row).max(plane).next_power_of_two();
         let planes = channels.div_ceil(gap * gap);
         Layout {
             shape: shape.to_vec(),
@@ -115,6 +121,11 @@ impl Layout {
     /// Distance of neighbouring lines of the grid, in slots.
     pub fn row(&self) -> usize {
         self.row
+    }
+
+    /// Distance of neighbouring planes, in slots.
+    pub fn plane(&self) -> usize {
+        self.plane
     }
 
     /// Slots before the value repeats: a divisor of the slots.

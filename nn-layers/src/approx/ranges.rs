@@ -35,15 +35,18 @@ impl Range {
     }
 }
 
-/// What a run over calibration inputs shows.
+/// Bins in which arguments are counted.
+const BINS: usize = 1024;
+
+/// What runs over calibration inputs show.
 #[derive(Debug, Clone)]
 pub struct Calibration {
-    arguments: BTreeMap<NodeId, Range>,
+    arguments: BTreeMap<NodeId, (Range, Vec<u64>)>,
     bound: f64,
 }
 
 impl Calibration {
-    /// Runs `inputs` through the network in the clear.
+    /// Runs `inputs` through the network in the clear: once for the ranges, once to count arguments within them.
     ///
     /// # Errors
     /// As [`clear::run`].
@@ -53,15 +56,37 @@ impl Calibration {
             ranges.entry(node.id()).or_insert(Range::EMPTY).include(values.data());
         })?;
         let bound = ranges.values().map(|range| range.high.abs().max(range.low.abs())).fold(0.0, f64::max);
+        let read: BTreeMap<NodeId, Range> =
+            ranges.into_iter().filter(|(id, _)| activations(network).any(|node| node.inputs().contains(id))).collect();
+        let mut counts: BTreeMap<NodeId, Vec<u64>> = read.keys().map(|id| (*id, vec![0; BINS])).collect();
+        clear::run_observed(network, weights, inputs, |node, values| {
+            let Some((range, counts)) = read.get(&node.id()).zip(counts.get_mut(&node.id())) else { return };
+            let scale = BINS as f64 / (range.high - range.low).max(f64::MIN_POSITIVE);
+            for value in values.data() {
+                // A conversion to an integer saturates, also for numbers that are none.
+                let bin = ((value - range.low) * scale) as usize;
+                if let Some(count) = counts.get_mut(bin.min(BINS - 1)) {
+                    *count += 1;
+                }
+            }
+        })?;
         let arguments = activations(network)
-            .filter_map(|node| Some((node.id(), *ranges.get(node.inputs().first()?)?)))
+            .filter_map(|node| {
+                let source = node.inputs().first()?;
+                Some((node.id(), (*read.get(source)?, counts.get(source)?.clone())))
+            })
             .collect();
         Ok(Calibration { arguments, bound })
     }
 
-    /// Range of the argument of an activation.
-    pub fn range(&self, activation: NodeId) -> Option<Range> {
-        self.arguments.get(&activation).copied()
+    /// Range of the argument of an activation; from -1 to 1 where nothing was seen.
+    pub fn range(&self, activation: NodeId) -> Range {
+        self.arguments.get(&activation).map_or(Range { low: -1.0, high: 1.0 }, |(range, _)| *range)
+    }
+
+    /// How many arguments of an activation lie in each of the bins of equal width over its range.
+    pub fn density(&self, activation: NodeId) -> &[u64] {
+        self.arguments.get(&activation).map_or(&[], |(_, counts)| counts)
     }
 
     /// Largest absolute value of any node.

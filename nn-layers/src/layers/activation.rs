@@ -45,6 +45,11 @@ impl Chebyshev {
         constant + t * next - after
     }
 
+    /// Degree of the polynomial: one less than its coefficients.
+    pub fn degree(&self) -> usize {
+        self.coefficients.len().saturating_sub(1)
+    }
+
     fn is_sound(&self) -> bool {
         let [low, high] = self.interval;
         low < high && low.is_finite() && high.is_finite() && self.coefficients.iter().all(|c| c.is_finite())

@@ -97,8 +97,10 @@ fn candidates(shape: &[usize], terms: &[(&Operator, &Layout)], slots: usize) -> 
         }
         if let ([_, height, width], [_, in_height, in_width]) = (shape, input.shape()) {
             let stride = ((in_height + height / 2) / height).max((in_width + width / 2) / width).max(1);
-            push(Layout::multiplexed(shape, input.gap() * stride, input.row(), slots));
-            push(Layout::multiplexed(shape, input.gap(), input.row(), slots));
+            for gap in [input.gap() * stride, input.gap()] {
+                push(Layout::multiplexed(shape, gap, input.row(), slots));
+                push(Layout::on_planes(shape, gap, input.row(), input.plane(), slots));
+            }
         }
     }
     if let [_, _, width] = shape {
