@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod circulation;
+pub mod cnn_mnist;
 pub mod data;
 pub mod error;
 pub mod fcnn_wbc;

@@ -74,7 +74,10 @@ fn idx(path: &Path, magic: u32, item: &[usize], first: usize, count: usize) -> R
     let file = File::open(path).map_err(|_| ModelError::MissingData {
         data: "MNIST",
         path: path.to_path_buf(),
-        hint: format!("run `henna data fetch mnist`, or set {} to a folder with mnist/ in it", data::VARIABLE),
+        hint: format!(
+            "run `henna data fetch mnist`, or set {} to a folder with mnist/ in it",
+            data::VARIABLE
+        ),
     })?;
     let mut stream = GzDecoder::new(file);
     let mut number = || -> Result<u32, ModelError> {
@@ -84,24 +87,36 @@ fn idx(path: &Path, magic: u32, item: &[usize], first: usize, count: usize) -> R
     };
     let found = number()?;
     if found != magic {
-        return Err(bad(&name, format!("it begins with {found:#06x}, an idx file of this kind with {magic:#06x}")));
+        return Err(bad(
+            &name,
+            format!("it begins with {found:#06x}, an idx file of this kind with {magic:#06x}"),
+        ));
     }
     let available = number()? as usize;
     for expected in item {
         let got = number()? as usize;
         if got != *expected {
-            return Err(bad(&name, format!("its images are {got} pixels along a side, MNIST's are {expected}")));
+            return Err(bad(
+                &name,
+                format!("its images are {got} pixels along a side, MNIST's are {expected}"),
+            ));
         }
     }
     let end = first.saturating_add(count);
     if end > available {
-        return Err(ModelError::TooFewSamples { model: "mnist", available: available.saturating_sub(first), asked: count });
+        return Err(ModelError::TooFewSamples {
+            model: "mnist",
+            available: available.saturating_sub(first),
+            asked: count,
+        });
     }
     let size: usize = item.iter().product();
     let mut skipped = stream.by_ref().take((first * size) as u64);
     std::io::copy(&mut skipped, &mut std::io::sink()).map_err(|e| bad(&name, e.to_string()))?;
     let mut items = vec![0; count * size];
-    stream.read_exact(&mut items).map_err(|e| bad(&name, format!("it ends before item {end} of {available} ({e})")))?;
+    stream
+        .read_exact(&mut items)
+        .map_err(|e| bad(&name, format!("it ends before item {end} of {available} ({e})")))?;
     Ok(items)
 }
 

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use nn_layers::{Network, Tensor};
 
+use crate::cnn_mnist;
 use crate::error::ModelError;
 use crate::fcnn_wbc;
 use crate::weights::StoredWeights;
 
 /// Every model, in the order in which lists show them.
-static MODELS: [&Model; 1] = [&fcnn_wbc::MODEL];
+static MODELS: [&Model; 2] = [&fcnn_wbc::MODEL, &cnn_mnist::MODEL];
 
 /// A network with all that a run, a comparison or a training needs.
 pub struct Model {
