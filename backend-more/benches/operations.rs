@@ -2,15 +2,15 @@
 //! CNN-MNIST of the MORE paper (Vizitiu et al. 2020) against its clear products and sigmoids.
 //!
 //! `cargo bench -p backend-more` prints one table each; `RAYON_NUM_THREADS` sets the threads.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark: shapes are written next to each other")]
+#![expect(clippy::unwrap_used, reason = "a benchmark: shapes are written next to each other")]
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use backend_more::{Ciphertext, More, MoreDecryptor, MoreEncryptor, MoreEvaluator, Parameters, PreparedMap};
 use he_traits::{
-    ClientScheme, Complex64, Decryptor, Diagonal, Encryptor, Evaluator, Exact, Function, Generator, Keep, KeyNeeds,
-    Level, LinearMap, Schedule, Scheme, vector_math,
+    ClientScheme, Complex64, Decryptor, Diagonal, Encryptor, Evaluator, Exact, Function, Generator, Keep,
+    KeyNeeds, Level, LinearMap, Schedule, Scheme, vector_math,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
@@ -53,7 +53,9 @@ impl Session {
     }
 
     fn prepare(&self, map: &LinearMap) -> PreparedMap {
-        self.server.prepare(&Arc::new(map.clone()), &Schedule::Matrix, Level::UNBOUNDED, Keep::Encoded).unwrap()
+        self.server
+            .prepare(&Arc::new(map.clone()), &Schedule::Matrix, Level::UNBOUNDED, Keep::Encoded)
+            .unwrap()
     }
 }
 
@@ -67,7 +69,8 @@ fn operations() {
     let factor = e.encode_factor(&plain, Level::UNBOUNDED).unwrap();
     let addend = e.encode_addend(&plain, Level::UNBOUNDED).unwrap();
     let exact = e.exact().unwrap();
-    let print = |name: &str, seconds: f64| println!("{name:>12} {:8.3} ns a slot", seconds / SLOTS as f64 * 1e9);
+    let print =
+        |name: &str, seconds: f64| println!("{name:>12} {:8.3} ns a slot", seconds / SLOTS as f64 * 1e9);
     println!("operations, 2 x 2, {SLOTS} slots");
     print("encode", fastest(200, || drop(e.encode_factor(&plain, Level::UNBOUNDED).unwrap())));
     print("add", fastest(200, || drop(e.add(&a, &b).unwrap())));
@@ -76,7 +79,9 @@ fn operations() {
     print("mul", fastest(200, || drop(e.mul(&a, &b).unwrap())));
     print("div", fastest(200, || drop(exact.div(&a, &b).unwrap())));
     print("rotate", fastest(200, || drop(e.rotate(&a, 1000.into()).unwrap())));
-    for function in [Function::Sigmoid, Function::Tanh, Function::Exp, Function::Relu, Function::Sqrt, Function::Ln] {
+    for function in
+        [Function::Sigmoid, Function::Tanh, Function::Exp, Function::Relu, Function::Sqrt, Function::Ln]
+    {
         print(function.name(), fastest(100, || drop(exact.apply(&a, function).unwrap())));
     }
     print("decrypt", fastest(200, || drop(s.decryptor.decrypt(&a).unwrap())));
@@ -186,8 +191,25 @@ fn gemm_seconds((rows, inner, columns): (usize, usize, usize)) -> f64 {
         // SAFETY: the three matrices are whole and row-major: distances of 1 between columns, of a row's length between rows.
         unsafe {
             gemm::gemm(
-                rows, columns, inner, result.as_mut_ptr(), 1, c, false, left.as_ptr(), 1, i, right.as_ptr(), 1, c, 0.0, 1.0,
-                false, false, false, threads,
+                rows,
+                columns,
+                inner,
+                result.as_mut_ptr(),
+                1,
+                c,
+                false,
+                left.as_ptr(),
+                1,
+                i,
+                right.as_ptr(),
+                1,
+                c,
+                0.0,
+                1.0,
+                false,
+                false,
+                false,
+                threads,
             );
         }
         assert!(r >= 1);
@@ -200,7 +222,10 @@ const NETWORK_SLOTS: usize = 156_800;
 fn linear() {
     let mut s = session(NETWORK_SLOTS);
     println!("\nlinear maps on all planes against gemm on as many columns (im2col already done)");
-    println!("{:>12} {:>7} {:>12} {:>10} {:>12} {:>6}", "map", "values", "us a value", "GFLOP/s", "gemm GFLOP/s", "ratio");
+    println!(
+        "{:>12} {:>7} {:>12} {:>10} {:>12} {:>6}",
+        "map", "values", "us a value", "GFLOP/s", "gemm GFLOP/s", "ratio"
+    );
     for layer in layers() {
         let map = s.prepare(&layer.map);
         let (rows, inner, columns) = layer.product;
@@ -242,8 +267,10 @@ fn network() {
         .map(|(_, bias, _)| e.encode_addend(&Diagonal::Real(bias.clone()), Level::UNBOUNDED).unwrap())
         .collect();
     // Products and sigmoids in the clear, without im2col, pooling or biases: less than any executor needs.
-    let products: f64 =
-        layers.iter().map(|l| gemm_seconds((l.product.0, l.product.1, l.product.2 * images)) / images as f64).sum();
+    let products: f64 = layers
+        .iter()
+        .map(|l| gemm_seconds((l.product.0, l.product.1, l.product.2 * images)) / images as f64)
+        .sum();
     let mut hidden: Vec<Vec<f64>> = vec![vec![0.3; (6272 + 3136 + 100) * 8]; images / 8];
     let sigmoids =
         fastest(15, || hidden.par_iter_mut().for_each(|values| vector_math::sigmoid(values))) / images as f64;
@@ -267,7 +294,8 @@ fn network() {
                     if *activated {
                         let start = Instant::now();
                         let exact = e.exact().unwrap();
-                        values = values.par_iter().map(|x| exact.apply(x, Function::Sigmoid).unwrap()).collect();
+                        values =
+                            values.par_iter().map(|x| exact.apply(x, Function::Sigmoid).unwrap()).collect();
                         parts[2] += start.elapsed().as_secs_f64();
                     }
                 }

@@ -14,7 +14,7 @@ pub(crate) fn common_period(a: usize, b: usize) -> usize {
     while y != 0 {
         (x, y) = (y, x % y);
     }
-    if x == 0 { 0 } else { a / x * b }
+    a.checked_div(x).map_or(0, |quotient| quotient * b)
 }
 
 /// `x` at a period that its own one divides.
@@ -101,7 +101,9 @@ pub(crate) fn mul(a: &Ciphertext, b: &Ciphertext) -> Ciphertext {
     let period = common_period(a.period(), b.period());
     let (a, b) = (at_period(a, period), at_period(b, period));
     let mut product = a.stale(period);
-    if let (Some(left), Some(right), Some(result)) = (a.four_planes(), b.four_planes(), product.four_planes_mut()) {
+    if let (Some(left), Some(right), Some(result)) =
+        (a.four_planes(), b.four_planes(), product.four_planes_mut())
+    {
         two::multiply(left, right, result);
         return product;
     }

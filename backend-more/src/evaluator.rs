@@ -46,7 +46,12 @@ impl MoreEvaluator {
     /// [`Error::Value`] when the number is not finite, [`Error::Shape`] for a ciphertext of other parameters.
     pub fn compare(&self, x: &Ciphertext, threshold: f64) -> Result<Vec<Vec<Ordering>>> {
         if !threshold.is_finite() {
-            return Err(Error::Value { op: "compare", position: 0, value: threshold, reason: "it is not finite" });
+            return Err(Error::Value {
+                op: "compare",
+                position: 0,
+                value: threshold,
+                reason: "it is not finite",
+            });
         }
         x.check("compare", self.fingerprint)?;
         Ok(compare::lanes(x)

@@ -44,10 +44,19 @@ fn finite(op: &'static str, x: &Ciphertext, result: Ciphertext) -> Result<Cipher
     if result.planes().all(|plane| plane.iter().map(|entry| entry * 0.0).sum::<f64>() == 0.0) {
         return Ok(result);
     }
-    let slot = result.planes().filter_map(|plane| plane.iter().position(|entry| !entry.is_finite())).min().unwrap_or(0);
+    let slot = result
+        .planes()
+        .filter_map(|plane| plane.iter().position(|entry| !entry.is_finite()))
+        .min()
+        .unwrap_or(0);
     let lanes = spectral::eigenvalues(&slot_matrix(x, slot));
     let value = lanes.first().copied().unwrap_or(f64::NAN);
-    Err(Error::Value { op, position: slot, value, reason: "the message or the random number beside it leaves the domain" })
+    Err(Error::Value {
+        op,
+        position: slot,
+        value,
+        reason: "the message or the random number beside it leaves the domain",
+    })
 }
 
 /// The inverse of every matrix.
@@ -92,9 +101,12 @@ fn share(operand: Planes<'_>, target: PlanesMut<'_>, kernel: impl Fn(Planes<'_>,
     if a.len() <= piece {
         return kernel([a, b, c, d], [p, q, r, s]);
     }
-    let operands = a.par_chunks(piece).zip(b.par_chunks(piece)).zip(c.par_chunks(piece).zip(d.par_chunks(piece)));
-    let targets =
-        p.par_chunks_mut(piece).zip(q.par_chunks_mut(piece)).zip(r.par_chunks_mut(piece).zip(s.par_chunks_mut(piece)));
+    let operands =
+        a.par_chunks(piece).zip(b.par_chunks(piece)).zip(c.par_chunks(piece).zip(d.par_chunks(piece)));
+    let targets = p
+        .par_chunks_mut(piece)
+        .zip(q.par_chunks_mut(piece))
+        .zip(r.par_chunks_mut(piece).zip(s.par_chunks_mut(piece)));
     operands.zip(targets).for_each(|(((a, b), (c, d)), ((p, q), (r, s)))| kernel([a, b, c, d], [p, q, r, s]));
 }
 
@@ -162,22 +174,23 @@ fn roots(values: &mut [f64]) {
     }
 }
 
+type OfReal = fn(f64) -> f64;
+
 /// Value and derivative, for the general forms.
 fn real(function: Function) -> Result<RealFunction> {
     fn sigmoid(x: f64) -> f64 {
         Function::Sigmoid.at(x)
     }
-    let (value, derivative): (fn(f64) -> f64, fn(f64) -> f64) = match function {
+    let (value, derivative): (OfReal, OfReal) = match function {
         Function::Sigmoid => (sigmoid, |x| sigmoid(x) * sigmoid(-x)),
         Function::Tanh => (f64::tanh, |x| 1.0 - x.tanh().powi(2)),
         Function::Relu => (|x| x.max(0.0), |x| if x > 0.0 { 1.0 } else { 0.0 }),
         Function::Silu => (|x| x * sigmoid(x), |x| sigmoid(x) * (1.0 + x * sigmoid(-x))),
         Function::Exp => (f64::exp, f64::exp),
         Function::Ln => (f64::ln, f64::recip),
-        Function::Sqrt => (
-            |x| if x.abs() < 1e-14 { 0.0 } else { x.sqrt() },
-            |x| if x > 0.0 { 0.5 / x.sqrt() } else { 0.0 },
-        ),
+        Function::Sqrt => {
+            (|x| if x.abs() < 1e-14 { 0.0 } else { x.sqrt() }, |x| if x > 0.0 { 0.5 / x.sqrt() } else { 0.0 })
+        }
         Function::Reciprocal => (f64::recip, |x| -x.powi(-2)),
         Function::Square => (|x| x * x, |x| 2.0 * x),
         other => return Err(unsupported(other)),

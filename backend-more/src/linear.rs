@@ -23,7 +23,11 @@ impl PreparedMap {
         let geometry = map.geometry(slots)?;
         let (rows, columns) = map.shape();
         if u32::try_from(rows.max(columns)).is_err() {
-            return Err(Error::shape("linear map", format!("at most {} rows and columns", u32::MAX), rows.max(columns)));
+            return Err(Error::shape(
+                "linear map",
+                format!("at most {} rows and columns", u32::MAX),
+                rows.max(columns),
+            ));
         }
         Ok(Self { geometry, product: SparseProduct::new(&GeneratedRows(map.generator()))? })
     }
@@ -47,7 +51,11 @@ impl PreparedMap {
         if !x.len().is_multiple_of(g.in_blocks) {
             return Err(Error::shape("linear", format!("a multiple of {} blocks", g.in_blocks), x.len()));
         }
-        if g.copies == 1 && g.in_blocks == 1 && g.out_blocks == 1 { self.apply_whole(x) } else { self.apply_parts(x) }
+        if g.copies == 1 && g.in_blocks == 1 && g.out_blocks == 1 {
+            self.apply_whole(x)
+        } else {
+            self.apply_parts(x)
+        }
     }
 
     /// One ciphertext in, one out: planes are read and written where they are.
@@ -92,7 +100,8 @@ impl PreparedMap {
             for plane in 0..first.planes().count() {
                 for (copy, output) in outputs.by_ref().take(g.copies).enumerate() {
                     for (block, part) in blocks.iter_mut().zip(output.chunks(g.out_period)) {
-                        let target = block.planes_mut().nth(plane).and_then(|plane| plane.get_mut(copy * width..));
+                        let target =
+                            block.planes_mut().nth(plane).and_then(|plane| plane.get_mut(copy * width..));
                         target.into_iter().flatten().zip(part).for_each(|(slot, value)| *slot = *value);
                     }
                 }
@@ -131,9 +140,12 @@ impl Rows for GeneratedRows<'_> {
                 backend: crate::NAME.to_owned(),
                 what: format!("multiply by the complex entry {entry}: its slots are real"),
             }),
-            Some(entry) => {
-                Err(Error::Value { op: "linear map", position: row, value: entry.re, reason: "it is not finite" })
-            }
+            Some(entry) => Err(Error::Value {
+                op: "linear map",
+                position: row,
+                value: entry.re,
+                reason: "it is not finite",
+            }),
         }
     }
 }

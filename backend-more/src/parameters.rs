@@ -101,7 +101,9 @@ impl Parameters {
         if let RandomLane::Interval { low, high } = random_lane
             && !(low.is_finite() && high.is_finite() && low < high)
         {
-            return Err(Error::parameters(format!("random numbers from [{low}, {high}]; take low < high, both finite")));
+            return Err(Error::parameters(format!(
+                "random numbers from [{low}, {high}]; take low < high, both finite"
+            )));
         }
         Ok(Self { random_lane, ..self })
     }
@@ -143,7 +145,10 @@ impl Parameters {
     /// hide, and S^-1 C S turns an error of size e in C into one of up to k e: of the 53 bits of a double, 2 log2(k) are lost.
     /// Three more cover the rounding of the operations, log2(n) the sums of n terms in them.
     pub fn precision_bits(&self) -> f64 {
-        f64::from(f64::MANTISSA_DIGITS) - 2.0 * self.condition_bound.log2() - (self.dimension as f64).log2() - 3.0
+        f64::from(f64::MANTISSA_DIGITS)
+            - 2.0 * self.condition_bound.log2()
+            - (self.dimension as f64).log2()
+            - 3.0
     }
 
     /// The smallest parameters that meet `requirements`; depth and bound do not matter.
@@ -154,9 +159,9 @@ impl Parameters {
         let default = Self::new(requirements.slots)?;
         let wanted = f64::from(requirements.precision_bits);
         let orthogonal = default.clone().with_condition_bound(1.0)?;
-        [default, orthogonal].into_iter().find(|parameters| parameters.precision_bits() >= wanted).ok_or_else(|| {
-            Error::parameters(format!("{wanted} bits of precision; matrices of doubles reach 49 at most"))
-        })
+        [default, orthogonal].into_iter().find(|parameters| parameters.precision_bits() >= wanted).ok_or_else(
+            || Error::parameters(format!("{wanted} bits of precision; matrices of doubles reach 49 at most")),
+        )
     }
 
     /// Tells these parameters from others in the frames of keys and ciphertexts.
@@ -214,7 +219,9 @@ impl Decode<()> for Parameters {
         let random_lane = match lane {
             0 if low == 0.0 && high == 0.0 => RandomLane::DataRange,
             1 => RandomLane::Interval { low, high },
-            other => return Err(Error::malformed("params", format!("it names random lanes of kind {other}"))),
+            other => {
+                return Err(Error::malformed("params", format!("it names random lanes of kind {other}")));
+            }
         };
         Self::new(usize::try_from(slots).unwrap_or(usize::MAX))?
             .with_dimension(dimension as usize)?

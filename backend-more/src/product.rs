@@ -75,7 +75,8 @@ impl SparseProduct {
 
     /// Bytes that the matrix takes in this form.
     pub(crate) fn bytes(&self) -> usize {
-        let indices = self.offsets.len() + self.sums.as_ref().map_or(0, |sums| sums.set_of_column.len() + sums.sizes.len());
+        let indices = self.offsets.len()
+            + self.sums.as_ref().map_or(0, |sums| sums.set_of_column.len() + sums.sizes.len());
         let chunks: usize = self.chunks.iter().map(|chunk| chunk.rows.len() + chunk.positions.len()).sum();
         8 * self.weights.len()
             + 4 * (indices + chunks)

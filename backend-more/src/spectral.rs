@@ -37,7 +37,8 @@ pub(crate) fn eigenvalues(matrix: &DMatrix<f64>) -> Vec<f64> {
     let Some(schur) = Schur::try_new(deviation / norm, f64::EPSILON, ITERATIONS) else {
         return vec![f64::NAN; size];
     };
-    let mut values: Vec<f64> = schur.complex_eigenvalues().iter().map(|value| mean + norm * value.re).collect();
+    let mut values: Vec<f64> =
+        schur.complex_eigenvalues().iter().map(|value| mean + norm * value.re).collect();
     values.sort_by(f64::total_cmp);
     values
 }
@@ -85,7 +86,10 @@ fn divided_differences(nodes: &[f64], function: RealFunction) -> Vec<f64> {
 
 /// f(C) by eigendecomposition: V diag(f(l)) V^-1. `None` when the eigenvectors do not span the space, which a ciphertext never
 /// shows.
-pub(crate) fn eigendecomposition_function(matrix: &DMatrix<f64>, function: RealFunction) -> Option<DMatrix<f64>> {
+pub(crate) fn eigendecomposition_function(
+    matrix: &DMatrix<f64>,
+    function: RealFunction,
+) -> Option<DMatrix<f64>> {
     let size = matrix.nrows();
     let mut vectors: Vec<DVector<f64>> = Vec::with_capacity(size);
     let mut values = Vec::with_capacity(size);
@@ -132,7 +136,9 @@ mod tests {
 
     fn sample(lanes: &[f64]) -> (DMatrix<f64>, DMatrix<f64>, DMatrix<f64>) {
         let size = lanes.len();
-        let basis = DMatrix::from_fn(size, size, |i, j| ((i * 7 + j * 3 + 1) as f64).sin() + if i == j { 2.0 } else { 0.0 });
+        let basis = DMatrix::from_fn(size, size, |i, j| {
+            ((i * 7 + j * 3 + 1) as f64).sin() + if i == j { 2.0 } else { 0.0 }
+        });
         let inverse = basis.clone().try_inverse().unwrap();
         let with = |lanes: Vec<f64>| &basis * DMatrix::from_diagonal(&DVector::from_vec(lanes)) * &inverse;
         (with(lanes.to_vec()), with(lanes.iter().map(|x| (SIGMOID.value)(*x)).collect()), basis)

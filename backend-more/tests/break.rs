@@ -1,10 +1,11 @@
 //! MORE is broken by its ciphertexts alone. These tests are given what a server is given, ciphertexts and nothing else, and
 //! recover the messages; the secret key appears only on the side that encrypts.
-#![expect(clippy::indexing_slicing, clippy::expect_used, reason = "tests")]
 
 use backend_more::attack::{Clue, Eigenvectors, eigenvalues};
 use backend_more::{Ciphertext, More, Parameters, RandomLane};
-use he_traits::{ClientScheme, Diagonal, Encryptor, Evaluator, Exact, Function, KeyNeeds, Level, Result, Scheme};
+use he_traits::{
+    ClientScheme, Diagonal, Encryptor, Evaluator, Exact, Function, KeyNeeds, Level, Result, Scheme,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
@@ -16,7 +17,10 @@ fn sent(parameters: &Parameters, messages: &[Vec<f64>], seed: u64) -> Result<Vec
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let keys = More::keygen(parameters, &KeyNeeds::default(), &mut rng)?;
     let encryptor = More::encryptor(parameters, &keys.secret)?;
-    messages.iter().map(|m| encryptor.encrypt(&Diagonal::Real(m.clone()), Level::UNBOUNDED, &mut rng)).collect()
+    messages
+        .iter()
+        .map(|m| encryptor.encrypt(&Diagonal::Real(m.clone()), Level::UNBOUNDED, &mut rng))
+        .collect()
 }
 
 /// A picture: dark background, a bright stroke, and one number of its own.
@@ -112,7 +116,8 @@ fn the_key_of_one_ciphertext_opens_what_is_computed_from_others() -> Result<()> 
     let first = encryptor.encrypt(&Diagonal::Real(message.clone()), Level::UNBOUNDED, &mut rng)?;
     let second = encryptor.encrypt(&Diagonal::Real(message.clone()), Level::UNBOUNDED, &mut rng)?;
     let server = More::evaluator(&parameters, keys.evaluation)?;
-    let result = server.exact().map(|exact| exact.apply(&second, Function::Sigmoid)).transpose()?.expect("exact");
+    let result =
+        server.exact().map(|exact| exact.apply(&second, Function::Sigmoid)).transpose()?.expect("exact");
     let key = Eigenvectors::from_ciphertexts(&[&first]).expect("eigenvalues differ");
     let lane = key.message_lane(&first, Clue::Known { slot: 0, value: -1.0 }).expect("the known number");
     let want: Vec<f64> = message.iter().map(|m| Function::Sigmoid.at(*m)).collect();

@@ -1,5 +1,4 @@
 //! The laws of the contract, on MORE.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use backend_more::{FunctionMethod, More, Parameters};
 use he_traits::conformance::{Suite, Violation};

@@ -4,10 +4,12 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use backend_more::{Ciphertext, FunctionMethod, More, MoreDecryptor, MoreEncryptor, MoreEvaluator, Parameters, SecretKey};
+use backend_more::{
+    Ciphertext, FunctionMethod, More, MoreDecryptor, MoreEncryptor, MoreEvaluator, Parameters, SecretKey,
+};
 use he_traits::{
-    ClientScheme, Complex64, Decryptor, Diagonal, Encryptor, Error, Evaluator, Exact, Function, Keep, KeyNeeds, Level,
-    LinearMap, Schedule, Scheme, SparseMatrix, Step,
+    ClientScheme, Complex64, Decryptor, Diagonal, Encryptor, Error, Evaluator, Exact, Function, Keep,
+    KeyNeeds, Level, LinearMap, Schedule, Scheme, SparseMatrix, Step,
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -219,8 +221,14 @@ fn eigenvalues_that_meet_lose_nothing() {
                 let x = s.encrypt(&[0.75; 1]);
                 let exact = s.server.exact().unwrap();
                 for function in [
-                    Function::Sigmoid, Function::Tanh, Function::Silu, Function::Exp, Function::Ln, Function::Sqrt,
-                    Function::Relu, Function::Reciprocal,
+                    Function::Sigmoid,
+                    Function::Tanh,
+                    Function::Silu,
+                    Function::Exp,
+                    Function::Ln,
+                    Function::Sqrt,
+                    Function::Relu,
+                    Function::Reciprocal,
                 ] {
                     let got = exact.apply(&x, function).unwrap();
                     // The general eigendecomposition takes eigenvalues closer than 1e-10 as one.
@@ -263,14 +271,24 @@ fn bad_operands_are_refused() {
     assert!(matches!(s.server.add(&x, &foreign), Err(Error::Shape { .. })));
     assert!(matches!(s.decryptor.decrypt(&foreign), Err(Error::Shape { .. })));
     let e = &s.server;
-    assert!(matches!(e.encode_factor(&Diagonal::Real(vec![1.0; 5]), Level::UNBOUNDED), Err(Error::Shape { .. })));
-    assert!(matches!(e.encode_addend(&Diagonal::Constant(f64::NAN), Level::UNBOUNDED), Err(Error::Value { .. })));
-    assert!(matches!(e.encode_addend(&Diagonal::Constant(1.0), Level::new(3)), Err(Error::LevelMismatch { .. })));
+    assert!(matches!(
+        e.encode_factor(&Diagonal::Real(vec![1.0; 5]), Level::UNBOUNDED),
+        Err(Error::Shape { .. })
+    ));
+    assert!(matches!(
+        e.encode_addend(&Diagonal::Constant(f64::NAN), Level::UNBOUNDED),
+        Err(Error::Value { .. })
+    ));
+    assert!(matches!(
+        e.encode_addend(&Diagonal::Constant(1.0), Level::new(3)),
+        Err(Error::LevelMismatch { .. })
+    ));
     let imaginary = Diagonal::Complex(vec![Complex64::new(0.0, 1.0)]);
     assert!(matches!(e.encode_factor(&imaginary, Level::UNBOUNDED), Err(Error::Unsupported { .. })));
     assert!(matches!(e.compare(&x, f64::INFINITY), Err(Error::Value { .. })));
     let map = SparseMatrix::from_entries(2, 2, [(0, 1, Complex64::new(0.0, 1.0))]).unwrap();
-    let prepared = e.prepare(&Arc::new(LinearMap::new(map)), &Schedule::Matrix, Level::UNBOUNDED, Keep::Encoded);
+    let prepared =
+        e.prepare(&Arc::new(LinearMap::new(map)), &Schedule::Matrix, Level::UNBOUNDED, Keep::Encoded);
     assert!(matches!(prepared, Err(Error::Unsupported { .. })));
     let infinite = s.encryptor.encrypt(&Diagonal::Constant(f64::INFINITY), Level::UNBOUNDED, &mut s.rng);
     assert!(matches!(infinite, Err(Error::Value { .. })));
@@ -278,4 +296,24 @@ fn bad_operands_are_refused() {
     assert!(matches!(parameters.clone().with_dimension(1), Err(Error::Parameters { .. })));
     assert!(matches!(parameters.with_condition_bound(0.5), Err(Error::Parameters { .. })));
     assert_eq!(e.compare(&x, 1.5).unwrap()[s.secret.message_lane()], [Ordering::Less, Ordering::Greater]);
+}
+
+#[test]
+fn a_network_agrees_with_the_clear_to_rounding() {
+    let mut s = Session::new(&Parameters::new(SLOTS).unwrap(), 17);
+    let mut clear: Vec<f64> = (0..SLOTS).map(|i| (i as f64 * 0.9).cos()).collect();
+    let mut encrypted = s.encrypt(&clear);
+    for layer in 0..8 {
+        let map = Arc::new(LinearMap::new(random_matrix(SLOTS, SLOTS, 0.8, layer)));
+        let bias: Vec<f64> = (0..SLOTS).map(|i| (i as f64 + layer as f64).sin()).collect();
+        let prepared = s.server.prepare(&map, &Schedule::Matrix, Level::UNBOUNDED, Keep::Encoded).unwrap();
+        let addend = s.server.encode_addend(&Diagonal::Real(bias.clone()), Level::UNBOUNDED).unwrap();
+        let sum = s.server.linear(&[&encrypted], &prepared).unwrap().remove(0);
+        let sum = s.server.add_plain(&sum, &addend).unwrap();
+        encrypted = s.server.exact().unwrap().apply(&sum, Function::Sigmoid).unwrap();
+        let input: Vec<Complex64> = clear.iter().map(|v| Complex64::from(*v)).collect();
+        let product = map.apply(SLOTS, &[input]).unwrap().remove(0);
+        clear = product.iter().zip(&bias).map(|(v, b)| Function::Sigmoid.at(v.re + b)).collect();
+    }
+    s.check(&encrypted, |i| clear[i], 1e-12);
 }

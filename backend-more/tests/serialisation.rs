@@ -1,5 +1,5 @@
 //! Bytes: there and back, and everything that must not be read.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use backend_more::{Ciphertext, EvaluationKeys, FunctionMethod, More, Parameters, RandomLane};
 use he_traits::wire::{Decode, Encode, Kind, Writer, fingerprint};

@@ -44,7 +44,8 @@ impl SecretKey {
         // A hair below the bound, so that rounding cannot lift the condition number over it.
         let bound = 1.0 + (parameters.condition_bound() - 1.0) * (1.0 - 1e-9);
         let mut scales = DVector::from_fn(n, |_, _| bound.powf(-random::unit(rng)));
-        let mut basis = random::orthogonal(n, rng) * DMatrix::from_diagonal(&scales) * random::orthogonal(n, rng);
+        let mut basis =
+            random::orthogonal(n, rng) * DMatrix::from_diagonal(&scales) * random::orthogonal(n, rng);
         let key = Self::from_basis(parameters, basis.clone());
         basis.as_mut_slice().zeroize();
         scales.as_mut_slice().zeroize();
@@ -57,10 +58,13 @@ impl SecretKey {
     /// [`Error::Parameters`] when it is singular or its condition number exceeds the bound.
     pub(crate) fn from_basis(parameters: &Parameters, mut basis: DMatrix<f64>) -> Result<Self> {
         let condition = condition_number(&basis);
-        let inverse = basis.clone().try_inverse().filter(|_| condition <= parameters.condition_bound() * (1.0 + 1e-9));
+        let inverse =
+            basis.clone().try_inverse().filter(|_| condition <= parameters.condition_bound() * (1.0 + 1e-9));
         let Some(mut inverse) = inverse else {
             let bound = parameters.condition_bound();
-            return Err(Error::parameters(format!("a key of condition number {condition}, at most {bound} is wanted")));
+            return Err(Error::parameters(format!(
+                "a key of condition number {condition}, at most {bound} is wanted"
+            )));
         };
         let rows = |matrix: &DMatrix<f64>| Zeroizing::new(matrix.transpose().as_slice().to_vec());
         let key = Self {
@@ -124,8 +128,11 @@ impl SecretKey {
     fn spread(&self) -> f64 {
         let n = self.dimension;
         let first_row = self.basis.iter().take(n);
-        let mut entries: Vec<f64> =
-            first_row.zip(self.inverse.iter().step_by(n)).map(|(left, right)| left * right).chain([0.0]).collect();
+        let mut entries: Vec<f64> = first_row
+            .zip(self.inverse.iter().step_by(n))
+            .map(|(left, right)| left * right)
+            .chain([0.0])
+            .collect();
         entries.sort_by(f64::total_cmp);
         entries.windows(2).filter_map(|pair| Some(pair.last()? - pair.first()?)).fold(f64::INFINITY, f64::min)
     }
@@ -137,6 +144,8 @@ fn condition_number(matrix: &DMatrix<f64>) -> f64 {
         return f64::INFINITY;
     };
     let values = decomposition.singular_values;
-    let (smallest, largest) = values.iter().fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), value| (low.min(*value), high.max(*value)));
+    let (smallest, largest) = values
+        .iter()
+        .fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), value| (low.min(*value), high.max(*value)));
     if smallest > 0.0 { largest / smallest } else { f64::INFINITY }
 }

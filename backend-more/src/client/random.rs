@@ -25,7 +25,9 @@ pub(super) fn fill(target: &mut Vec<f64>, count: usize, low: f64, high: f64, rng
         let part = left.min(BATCH);
         let Some(bytes) = bytes.get_mut(..8 * part) else { return };
         rng.fill_bytes(bytes);
-        target.extend(bytes.as_chunks().0.iter().map(|word| low + (high - low) * from_bits(u64::from_le_bytes(*word))));
+        target.extend(
+            bytes.as_chunks().0.iter().map(|word| low + (high - low) * from_bits(u64::from_le_bytes(*word))),
+        );
         left -= part;
     }
 }

@@ -1,7 +1,10 @@
 //! Panels: many real vectors side by side, one *lane* each, so that one number of a matrix meets 8 to 32 lanes at once.
 //!
 //! A panel of `stride` lines a row holds `8 · stride` lanes; row `i` holds entry `i` of every lane.
-#![expect(clippy::indexing_slicing, reason = "dense kernels: the shapes are stated at every function and hold by construction")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "dense kernels: the shapes are stated at every function and hold by construction"
+)]
 
 use super::Line;
 

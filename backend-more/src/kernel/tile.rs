@@ -2,7 +2,10 @@
 //!
 //! With AVX-512 and a panel of 32 lanes, 4 x 4 registers accumulate while every number of the matrix is read once for 32
 //! multiply-adds, so that the two multiply-add units and not the memory set the pace.
-#![expect(clippy::indexing_slicing, reason = "dense kernels: the shapes are stated at every function and hold by construction")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "dense kernels: the shapes are stated at every function and hold by construction"
+)]
 
 use super::{Line, mul_add};
 
@@ -135,7 +138,8 @@ impl Arithmetic for Portable {
             for (weights, offset) in block.weights.chunks_exact(R).zip(block.offsets) {
                 let entries = block.panel[*offset as usize * block.stride + line].0;
                 for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum = Line(std::array::from_fn(|lane| mul_add::<FMA>(*weight, entries[lane], sum.0[lane])));
+                    *sum =
+                        Line(std::array::from_fn(|lane| mul_add::<FMA>(*weight, entries[lane], sum.0[lane])));
                 }
             }
             for (row, sum) in sums.iter().enumerate() {
@@ -205,9 +209,70 @@ macro_rules! vector_arithmetic {
 
 #[cfg(target_arch = "x86_64")]
 vector_arithmetic!(
-    Avx512, 1, _mm512_setzero_pd, _mm512_load_pd, _mm512_store_pd, _mm512_set1_pd, _mm512_fmadd_pd
+    Avx512,
+    1,
+    _mm512_setzero_pd,
+    _mm512_load_pd,
+    _mm512_store_pd,
+    _mm512_set1_pd,
+    _mm512_fmadd_pd
 );
 #[cfg(target_arch = "x86_64")]
 vector_arithmetic!(
-    Avx2, 2, _mm256_setzero_pd, _mm256_load_pd, _mm256_store_pd, _mm256_set1_pd, _mm256_fmadd_pd
+    Avx2,
+    2,
+    _mm256_setzero_pd,
+    _mm256_load_pd,
+    _mm256_store_pd,
+    _mm256_set1_pd,
+    _mm256_fmadd_pd
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every version against the sums written out, whichever of them this processor would choose.
+    #[test]
+    fn every_version_multiplies() {
+        for (rows, columns, stride) in [(1, 1, 1), (3, 9, 2), (4, 97, 3), (6, 200, 4), (17, 30, 4)] {
+            let number = |i: usize| ((i * 29 + 7) as f64).sin();
+            let matrix: Vec<f64> = (0..rows * columns).map(number).collect();
+            let offsets: Vec<u32> = (0..columns as u32).map(|column| column * 2).collect();
+            let panel: Vec<Line> = (0..(2 * columns + 3) * stride)
+                .map(|i| Line(std::array::from_fn(|lane| number(1000 + 8 * i + lane))))
+                .collect();
+            let mut weights = Vec::new();
+            for block in matrix.chunks(ROWS * columns) {
+                for column in 0..columns {
+                    weights.extend(block.iter().skip(column).step_by(columns));
+                }
+            }
+            let base = 3;
+            let product =
+                Product { weights: &weights, offsets: &offsets, panel: &panel[base * stride..], stride };
+            let mut results = vec![vec![Line::ZERO; rows * stride]; 1];
+            multiply_body::<Portable, 1>(&product, &mut results[0]);
+            let mut chosen = vec![Line::ZERO; rows * stride];
+            multiply(&weights, &offsets, base as u32, &panel, stride, &mut chosen);
+            results.push(chosen);
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                let mut result = vec![Line::ZERO; rows * stride];
+                // SAFETY: both features were just detected.
+                unsafe { avx2(&product, &mut result) };
+                results.push(result);
+            }
+            for (row, line) in (0..rows).flat_map(|row| (0..stride).map(move |line| (row, line))) {
+                for lane in 0..8 {
+                    let entry = |column: usize| panel[(base + 2 * column) * stride + line].0[lane];
+                    let want: f64 =
+                        (0..columns).map(|column| matrix[row * columns + column] * entry(column)).sum();
+                    for result in &results {
+                        assert!((result[row * stride + line].0[lane] - want).abs() < 1e-12);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -59,7 +59,8 @@ impl Transpose for Avx512 {
             for ([p, q, r, s], targets) in [(even, [r0, r2, r4, r6]), (odd, [r1, r3, r5, r7])] {
                 let (low_even, high_even) =
                     (_mm512_shuffle_f64x2::<EVEN>(p, q), _mm512_shuffle_f64x2::<EVEN>(r, s));
-                let (low_odd, high_odd) = (_mm512_shuffle_f64x2::<ODD>(p, q), _mm512_shuffle_f64x2::<ODD>(r, s));
+                let (low_odd, high_odd) =
+                    (_mm512_shuffle_f64x2::<ODD>(p, q), _mm512_shuffle_f64x2::<ODD>(r, s));
                 let [first, second, third, fourth] = targets;
                 _mm512_store_pd(first.0.as_mut_ptr(), _mm512_shuffle_f64x2::<EVEN>(low_even, high_even));
                 _mm512_store_pd(second.0.as_mut_ptr(), _mm512_shuffle_f64x2::<EVEN>(low_odd, high_odd));

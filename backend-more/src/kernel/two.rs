@@ -306,12 +306,13 @@ mod tests {
         }
     }
 
+    type OfReal = fn(f64) -> f64;
     type Recombine = fn(Planes<'_>, Values<'_>, PlanesMut<'_>);
 
     #[test]
     fn functions_act_on_both_lanes_however_near() {
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-        let functions: [(&str, fn(f64) -> f64, Recombine); 6] = [
+        let functions: [(&str, OfReal, Recombine); 6] = [
             ("sigmoid", sigmoid, recombine_sigmoid),
             ("tanh", f64::tanh, recombine_tanh),
             ("exp", f64::exp, recombine_exp),

@@ -1,5 +1,8 @@
 //! The multiplication.
-#![expect(clippy::indexing_slicing, reason = "shapes are checked on entry and indices come from the analysis of the same matrix")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "shapes are checked on entry and indices come from the analysis of the same matrix"
+)]
 
 use std::cell::RefCell;
 
@@ -72,12 +75,7 @@ impl SparseProduct {
     }
 
     /// The inputs as a panel, equal columns added up.
-    fn gather<'a>(
-        &self,
-        inputs: &[&[f64]],
-        stride: usize,
-        panel: &'a mut Vec<Line>,
-    ) -> &'a [Line] {
+    fn gather<'a>(&self, inputs: &[&[f64]], stride: usize, panel: &'a mut Vec<Line>) -> &'a [Line] {
         match &self.sums {
             None => panel.resize(self.columns * stride, Line::ZERO),
             Some(sums) => {

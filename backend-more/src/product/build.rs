@@ -107,7 +107,8 @@ impl Survey {
     /// The sets of equal columns, when adding them up first spares at least a quarter of the columns.
     fn column_sets(&self) -> Option<ColumnSums> {
         let mut known: HashMap<Signature, u32> = HashMap::new();
-        let mut sums = ColumnSums { set_of_column: Vec::with_capacity(self.columns.len()), sizes: Vec::new() };
+        let mut sums =
+            ColumnSums { set_of_column: Vec::with_capacity(self.columns.len()), sizes: Vec::new() };
         let mut used = 0;
         for signature in &self.columns {
             if *signature == Signature::START {
@@ -144,8 +145,7 @@ impl Builder {
         let (rows, columns) = matrix.shape();
         let mut product = SparseProduct::zero(rows, columns);
         product.sums = sums;
-        let mut builder =
-            Self { product, known: HashMap::new(), pending: Vec::new(), pending_groups: 0 };
+        let mut builder = Self { product, known: HashMap::new(), pending: Vec::new(), pending_groups: 0 };
         for group in &survey.groups {
             for part in group.chunks(CHUNK_ROWS) {
                 if builder.add_group(matrix, part)?.is_none() {
@@ -234,12 +234,13 @@ impl Builder {
         let known = self.known.entry(signature).or_default();
         for candidate in known.iter() {
             let Some(stencil) = product.stencils.get(*candidate as usize) else { continue };
-            let same_offsets = product.offsets.get(stencil.first_offset..stencil.first_offset + offsets.len())
-                == Some(offsets);
-            let same_weights = product
-                .weights
-                .get(stencil.first_weight..stencil.first_weight + weights.len())
-                .is_some_and(|known| known.iter().map(|w| w.to_bits()).eq(weights.iter().map(|w| w.to_bits())));
+            let same_offsets =
+                product.offsets.get(stencil.first_offset..stencil.first_offset + offsets.len())
+                    == Some(offsets);
+            let same_weights =
+                product.weights.get(stencil.first_weight..stencil.first_weight + weights.len()).is_some_and(
+                    |known| known.iter().map(|w| w.to_bits()).eq(weights.iter().map(|w| w.to_bits())),
+                );
             if stencil.rows as usize == rows
                 && stencil.columns as usize == offsets.len()
                 && same_offsets
