@@ -96,17 +96,17 @@ impl Geometry {
         Err(Error::shape("diagonals", "periods of which one divides the other", format!("{self:?}")))
     }
 
-    /// The rotations of the input that bring column `c` of a block to row `r` of a block. With `fold` there is one; without it an input
-    /// of a longer period than the output has one for each turn.
-    fn for_each_step(&self, r: usize, c: usize, fold: bool, mut visit: impl FnMut(usize)) {
+    /// The least rotation of the input that brings column `c` of a block to row `r` of a block.
+    fn least_step(&self, r: usize, c: usize) -> usize {
         let (small, large) = (self.out_period.min(self.in_period), self.out_period.max(self.in_period));
-        if self.copies > 1 {
-            visit((c + self.slots - r) % self.slots);
-        } else if self.out_period >= self.in_period || (fold && self.can_fold()) {
-            visit((c + large - r) % small);
-        } else {
-            (0..large / small).for_each(|turn| visit((c + large - r) % small + turn * small));
-        }
+        if self.copies > 1 { (c + self.slots - r) % self.slots } else { (c + large - r) % small }
+    }
+
+    /// How many rotations bring a column to a row, each an output's period after the last: with `fold` one, without it one for each
+    /// repetition of the output within the input's period.
+    fn turns(&self, fold: bool) -> usize {
+        let repeats = self.copies == 1 && self.out_period < self.in_period && !(fold && self.can_fold());
+        if repeats { self.in_period / self.out_period } else { 1 }
     }
 
     /// Whether a schedule with these rotate-and-adds folds.
@@ -205,11 +205,18 @@ impl LinearMap {
                 let (in_block, c) = (column / g.in_period, column % g.in_period);
                 let set = steps.get_mut(out_block * g.in_blocks + in_block);
                 if let Some(set) = set.filter(|_| entry != Complex64::ZERO) {
-                    g.for_each_step(r, c, fold, |step| {
-                        set.insert(step);
-                    });
+                    set.insert(g.least_step(r, c));
                 }
             });
+        }
+        let turns = g.turns(fold);
+        if turns > 1 {
+            for set in &mut steps {
+                *set = set
+                    .iter()
+                    .flat_map(|step| (0..turns).map(move |turn| step + turn * g.out_period))
+                    .collect();
+            }
         }
         Ok(steps)
     }

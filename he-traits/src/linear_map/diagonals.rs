@@ -25,6 +25,8 @@ impl LinearMap {
         let g = self.geometry(slots)?;
         let period = g.out_period.max(g.in_period);
         g.periods()?;
+        let turns = g.turns(fold);
+        let wide = g.copies == 1 && g.out_period < g.in_period;
         let mut found: BTreeMap<(usize, usize), Vec<Complex64>> = BTreeMap::new();
         let first = out_block * g.out_period;
         for row in first..self.shape().0.min(first + g.out_period) {
@@ -34,18 +36,15 @@ impl LinearMap {
                     return;
                 }
                 let (in_block, c) = (column / g.in_period, column % g.in_period);
-                g.for_each_step(r, c, fold, |step| {
-                    let at = if g.copies == 1 && g.in_period > g.out_period {
-                        (c + g.in_period - step % g.in_period) % g.in_period
-                    } else {
-                        r
-                    };
+                for turn in 0..turns {
+                    let step = g.least_step(r, c) + turn * g.out_period;
+                    let at = if wide { (c + g.in_period - step) % g.in_period } else { r };
                     let values =
                         found.entry((in_block, step)).or_insert_with(|| vec![Complex64::ZERO; period]);
                     if let Some(value) = values.get_mut(at) {
                         *value += entry;
                     }
-                });
+                }
             });
         }
         Ok(found.into_iter().map(|(key, values)| (key, compact(values))).collect())
