@@ -1,14 +1,4 @@
 //! Linear maps between blocks of encrypted slots: generated entry by entry, never listed as a whole.
-//!
-//! # What a map means
-//! A map of `R` rows and `P` columns takes a value that is held by one or several ciphertexts (*blocks*) and gives another.
-//! Both sides are **periodic**: an input of `P <= slots` columns lies in one block and repeats with period `P`, one of
-//! `P = b * slots` columns lies in `b` blocks; likewise `R` for the output. With `M` the matrix, slot `i` of the output's
-//! first block is `sum_j M[i mod R][j] x[j]`.
-//!
-//! With `copies = c > 1` the slots hold `c` different values side by side, each `width = slots / c` slots wide, and the
-//! same matrix acts on each of them (the matrix times the identity of `c`): `copies = slots` is the batched layout, one
-//! ciphertext an element. There nothing repeats: rows and columns are padded with zeros up to a multiple of `width`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -43,7 +33,17 @@ pub trait Generator: fmt::Debug + Send + Sync {
     }
 }
 
-/// A generated matrix times the identity of `copies`; see the [module](self) for what it does to slots.
+/// A generated matrix times the identity of `copies`.
+///
+/// # What a map means
+/// A map of `R` rows and `P` columns takes a value that is held by one or several ciphertexts (*blocks*) and gives another.
+/// Both sides are **periodic**: an input of `P <= slots` columns lies in one block and repeats with period `P`, one of
+/// `P = b * slots` columns lies in `b` blocks; likewise `R` for the output. With `M` the matrix, slot `i` of the output's
+/// first block is `sum_j M[i mod R][j] x[j]`.
+///
+/// With `copies = c > 1` the slots hold `c` different values side by side, each `width = slots / c` slots wide, and the
+/// same matrix acts on each of them (the matrix times the identity of `c`): `copies = slots` is the batched layout, one
+/// ciphertext an element. There nothing repeats: rows and columns are padded with zeros up to a multiple of `width`.
 #[derive(Clone, Debug)]
 pub struct LinearMap {
     generator: Arc<dyn Generator>,
