@@ -20,6 +20,11 @@ pub trait Algebra: Sync {
     /// Public numbers as a tensor: no secret is needed, and none is kept by it.
     fn constants(&self, values: &[f64]) -> Self::Tensor;
 
+    /// Public zeros.
+    fn zeros(&self, len: usize) -> Self::Tensor {
+        self.constants(&vec![0.0; len])
+    }
+
     /// `c = a b + keep · c`.
     ///
     /// # Errors

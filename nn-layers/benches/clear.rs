@@ -103,7 +103,11 @@ fn shortest(runs: usize, mut sides: Vec<Box<dyn FnMut() + Send + '_>>) -> Vec<Du
     best
 }
 
+/// Prints executor against products, unless criterion only tries the benchmarks out.
 fn ratios() {
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
     let network = cnn_mnist();
     let weights = xavier(&network, 1);
     let executor = Executor::new(&network, &weights).expect("the weights fit");
@@ -155,7 +159,10 @@ fn training(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("cnn-mnist, training, 5,000 images");
     group.sample_size(10);
     group.bench_function("one epoch, batch 32", |b| {
-        b.iter(|| fit(&network, &start, &inputs, &targets, &config, |_| ControlFlow::Continue(())).expect("it trains"));
+        b.iter(|| {
+            fit(&network, &start, &inputs, &targets, &config, |_| ControlFlow::Continue(()))
+                .expect("it trains")
+        });
     });
     group.finish();
 }

@@ -131,6 +131,36 @@ fn gradients_of_linear_layers_and_activations() {
     }
 }
 
+/// ReLU needs a comparison: the clear algebra has it, one without must say so.
+#[test]
+fn relu_is_differentiated_in_the_clear_and_refused_elsewhere() {
+    let network = network(&[2], |n| {
+        n.layer("act1", Activation::Relu);
+        n.layer("fc1", Linear::new(2, 1));
+    });
+    let parameters = vec![vec![3.0, -2.0], vec![0.5]];
+    let (x, t, order) = (vec![1.0, -1.0, 2.0, 4.0], vec![0.0, 0.0], [0, 1]);
+    let mut trainer = Trainer::new(ClearAlgebra, &network, Config::default(), parameters.clone()).unwrap();
+    let (_, gradients) = trainer.loss_and_gradients(&x, &t, 2, &order).unwrap();
+    // Outputs 3.5 and -1.5, their gradients 3.5 and -1.5 (2 y / 2); dW = 3.5 [1, 0] - 1.5 [2, 4].
+    assert_eq!(gradients, [vec![0.5, -6.0], vec![2.0]]);
+
+    let mut deep = Network::builder("deep", &[2]);
+    deep.layer("fc1", Linear::new(2, 2));
+    deep.layer("act1", Activation::Relu);
+    let deep = deep.build().unwrap();
+    let toy = Toy::default();
+    let hidden = vec![toy.hide(&[1.0; 4]), toy.hide(&[0.0; 2])];
+    let mut trainer = Trainer::new(toy.clone(), &deep, Config::default(), hidden).unwrap();
+    let refused = trainer.loss_and_gradients(&toy.hide(&x), &toy.hide(&[0.0; 4]), 2, &order);
+    assert_eq!(refused.err().unwrap().to_string(), "toy cannot differentiate relu");
+    // In the clear the same network goes: rows [0, 0] and [6, 6] as outputs, targets 0.
+    let start = vec![vec![1.0; 4], vec![0.0; 2]];
+    let mut trainer = Trainer::new(ClearAlgebra, &deep, Config::default(), start).unwrap();
+    let (_, gradients) = trainer.loss_and_gradients(&x, &vec![0.0; 4], 2, &order).unwrap();
+    assert_eq!(gradients, [vec![6.0, 12.0, 6.0, 12.0], vec![3.0, 3.0]]);
+}
+
 #[test]
 fn gradients_of_convolutions() {
     let first = Conv2d::new(2, 4, 3).padding(1);

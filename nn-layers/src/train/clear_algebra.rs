@@ -38,6 +38,10 @@ impl Algebra for ClearAlgebra {
         values.to_vec()
     }
 
+    fn zeros(&self, len: usize) -> Vec<f64> {
+        vec![0.0; len]
+    }
+
     fn gemm(
         &self,
         a: Matrix<'_, Vec<f64>>,

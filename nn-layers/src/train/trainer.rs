@@ -72,8 +72,7 @@ impl<'n, A: Algebra> Trainer<'n, A> {
         for node in network.nodes() {
             first.push(first.last().copied().unwrap_or(0) + node.layer().parameters().len());
         }
-        let velocities =
-            network.parameters().map(|(_, shape)| algebra.constants(&vec![0.0; numel(&shape)])).collect();
+        let velocities = network.parameters().map(|(_, shape)| algebra.zeros(numel(&shape))).collect();
         let passes = BTreeMap::new();
         let mut trainer =
             Trainer { algebra, network, config, parameters, velocities, first, passes, epochs_done: 0 };
@@ -261,8 +260,7 @@ impl<'n, A: Algebra> Trainer<'n, A> {
                     of_parameters.push(found.parameters);
                 }
                 // A node that the result does not depend on.
-                _ => of_parameters
-                    .push(parameters.iter().map(|p| algebra.constants(&vec![0.0; algebra.len(p)])).collect()),
+                _ => of_parameters.push(parameters.iter().map(|p| algebra.zeros(algebra.len(p))).collect()),
             }
         }
         Ok((loss, of_parameters.into_iter().rev().flatten().collect()))

@@ -50,7 +50,7 @@ impl<A: Algebra> Pass<A> for Conv2dPass {
         let places = self.places;
         let (mut output, keep) = match parameters {
             [_, bias, ..] => (algebra.repeat(bias, self.over_places())?, 1.0),
-            _ => (algebra.constants(&vec![0.0; groups * outs * places]), 0.0),
+            _ => (algebra.zeros(groups * outs * places), 0.0),
         };
         let ([x, ..], [weight, ..]) = (inputs, parameters) else { return Ok((output, None)) };
         let columns = algebra.gather(x, &self.columns)?;
@@ -79,7 +79,7 @@ impl<A: Algebra> Pass<A> for Conv2dPass {
         };
         let dy = |group: usize| Matrix::new(gradient, outs, places).at(group * outs * places);
 
-        let mut d_weight = algebra.constants(&vec![0.0; groups * outs * taps]);
+        let mut d_weight = algebra.zeros(groups * outs * taps);
         for group in 0..groups {
             let columns = Matrix::new(columns, taps, places).at(group * taps * places).transpose();
             let target = MatrixMut::new(&mut d_weight, outs, taps).at(group * outs * taps);
@@ -90,7 +90,7 @@ impl<A: Algebra> Pass<A> for Conv2dPass {
             gradients.parameters.push(algebra.sum(gradient, self.over_places())?);
         }
         if seen.wants_inputs {
-            let mut d_columns = algebra.constants(&vec![0.0; groups * taps * places]);
+            let mut d_columns = algebra.zeros(groups * taps * places);
             for group in 0..groups {
                 let weight = Matrix::new(weight, outs, taps).at(group * outs * taps).transpose();
                 let target = MatrixMut::new(&mut d_columns, taps, places).at(group * taps * places);

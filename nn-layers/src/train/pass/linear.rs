@@ -27,7 +27,7 @@ impl<A: Algebra> Pass<A> for LinearPass {
         let Linear { in_features, out_features, .. } = self.layer;
         let (mut output, keep) = match parameters {
             [_, bias, ..] => (algebra.repeat(bias, self.over_images())?, 1.0),
-            _ => (algebra.constants(&vec![0.0; self.images * out_features]), 0.0),
+            _ => (algebra.zeros(self.images * out_features), 0.0),
         };
         if let ([x, ..], [weight, ..]) = (inputs, parameters) {
             let x = Matrix::new(*x, self.images, in_features);
@@ -48,7 +48,7 @@ impl<A: Algebra> Pass<A> for LinearPass {
         let ([x, ..], [weight, biases @ ..]) = (seen.inputs, seen.parameters) else { return Ok(gradients) };
         let dy = Matrix::new(gradient, self.images, out_features);
 
-        let mut d_weight = algebra.constants(&vec![0.0; out_features * in_features]);
+        let mut d_weight = algebra.zeros(out_features * in_features);
         let x = Matrix::new(*x, self.images, in_features);
         algebra.gemm(dy.transpose(), x, 0.0, MatrixMut::new(&mut d_weight, out_features, in_features))?;
         gradients.parameters.push(d_weight);
@@ -56,7 +56,7 @@ impl<A: Algebra> Pass<A> for LinearPass {
             gradients.parameters.push(algebra.sum(gradient, self.over_images())?);
         }
         if seen.wants_inputs {
-            let mut d_x = algebra.constants(&vec![0.0; self.images * in_features]);
+            let mut d_x = algebra.zeros(self.images * in_features);
             let weight = Matrix::new(weight, out_features, in_features);
             algebra.gemm(dy, weight, 0.0, MatrixMut::new(&mut d_x, self.images, in_features))?;
             gradients.inputs = vec![Some(d_x)];
