@@ -27,7 +27,7 @@ pub struct Settings {
 impl Default for Settings {
     /// What the data set is made with.
     fn default() -> Self {
-        Self { steps: 512, minimum_beats: 15, maximum_beats: 40, tolerance: 2e-3 }
+        Self { steps: 512, minimum_beats: 15, maximum_beats: 40, tolerance: 5e-4 }
     }
 }
 

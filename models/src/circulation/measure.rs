@@ -8,7 +8,7 @@ use super::integrate::Waveforms;
 pub struct SideMeasurements {
     /// Largest pressure at the root of the artery, in mmHg.
     pub systolic_pressure: f64,
-    /// Smallest pressure at the root of the artery, in mmHg.
+    /// Pressure at the root of the artery when its valve opens, the smallest of the beat, in mmHg.
     pub diastolic_pressure: f64,
     /// Mean over the beat of the pressure at the root of the artery, in mmHg.
     pub mean_pressure: f64,
@@ -68,7 +68,7 @@ fn side(waveforms: &Waveforms, side: usize) -> Result<SideMeasurements, Circulat
     let negated = |samples: &[f64]| samples.iter().map(|v| -v).collect::<Vec<_>>();
     Ok(SideMeasurements {
         systolic_pressure: peak(&pressure),
-        diastolic_pressure: -peak(&negated(&pressure)),
+        diastolic_pressure: before(&waveforms.time, &pressure, opening),
         mean_pressure: pressure.iter().sum::<f64>() / pressure.len() as f64,
         end_diastolic_volume: peak(&volume),
         end_systolic_volume: -peak(&negated(&volume)),
@@ -79,7 +79,7 @@ fn side(waveforms: &Waveforms, side: usize) -> Result<SideMeasurements, Circulat
 /// Largest value of a periodic waveform, by the parabola through its largest sample and both neighbours.
 ///
 /// Without the parabola a measurement would jump as the peak moves past a sample, which would hide small effects of a
-/// parameter. Where the peak is a kink (pressure at the opening of a valve) the parabola is a bound of second order too.
+/// parameter. Volumes have a plateau instead of a peak, which the parabola leaves as it is.
 fn peak(samples: &[f64]) -> f64 {
     let Some((at, &top)) = samples.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)) else {
         return f64::NAN;
@@ -88,6 +88,19 @@ fn peak(samples: &[f64]) -> f64 {
     let (before, after) = (around(samples.len() - 1), around(1));
     let curvature = before - 2.0 * top + after;
     if curvature < 0.0 { top - (after - before).powi(2) / (8.0 * curvature) } else { top }
+}
+
+/// Value of a waveform at `time`, from the two samples before it.
+///
+/// The pressure has a kink where the valve opens: an interpolation across it would be of first order only.
+fn before(times: &[f64], samples: &[f64], time: f64) -> f64 {
+    let after = times.partition_point(|&t| t <= time);
+    let at =
+        |back: usize| Some((*times.get(after.checked_sub(back)?)?, *samples.get(after.checked_sub(back)?)?));
+    match (at(2), at(1)) {
+        (Some((t0, v0)), Some((t1, v1))) => v1 + (v1 - v0) * (time - t1) / (t1 - t0),
+        _ => f64::NAN,
+    }
 }
 
 /// Times in s when the outflow valve of `side` opens and closes, between samples by linear interpolation.
