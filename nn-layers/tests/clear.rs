@@ -1,4 +1,5 @@
 //! The clear executor against plain loops, over odd sizes, strides, paddings, dilations, groups and graph shapes.
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests over data made here")]
 
 use std::collections::BTreeMap;
 

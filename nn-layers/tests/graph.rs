@@ -1,4 +1,5 @@
 //! Graph building: shapes, order, parameters, and the texts of the errors.
+#![expect(clippy::unwrap_used, reason = "helpers of tests over data made here")]
 
 use nn_layers::{
     Activation, Add, AvgPool2d, Chebyshev, Conv2d, Flatten, Input, Linear, Network, NetworkBuilder, Tensor,

@@ -101,7 +101,7 @@ fn check_gradients(network: &Network, loss: Loss) {
     }
 
     // The same through an algebra of its own, with every provided function as it stands in the contract.
-    let toy = Toy::default();
+    let toy = Toy;
     let secret: Vec<_> = parameters.iter().map(|values| toy.hide(values)).collect();
     let mut trainer =
         Trainer::new(toy.clone(), network, config, secret).unwrap_or_else(|error| unreachable!("{error}"));
@@ -149,7 +149,7 @@ fn relu_is_differentiated_in_the_clear_and_refused_elsewhere() {
     deep.layer("fc1", Linear::new(2, 2));
     deep.layer("act1", Activation::Relu);
     let deep = deep.build().unwrap();
-    let toy = Toy::default();
+    let toy = Toy;
     let hidden = vec![toy.hide(&[1.0; 4]), toy.hide(&[0.0; 2])];
     let mut trainer = Trainer::new(toy.clone(), &deep, Config::default(), hidden).unwrap();
     let refused = trainer.loss_and_gradients(&toy.hide(&x), &toy.hide(&[0.0; 4]), 2, &order);

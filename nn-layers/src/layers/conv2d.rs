@@ -102,7 +102,10 @@ impl Operation for Conv2d {
 
     fn output_shape(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, Refusal> {
         let groups = self.groups;
-        if groups == 0 || self.in_channels % groups != 0 || self.out_channels % groups != 0 {
+        if groups == 0
+            || !self.in_channels.is_multiple_of(groups)
+            || !self.out_channels.is_multiple_of(groups)
+        {
             return Err(Refusal::Figures(format!(
                 "{groups} groups do not divide {} input and {} output channels",
                 self.in_channels, self.out_channels

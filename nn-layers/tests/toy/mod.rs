@@ -8,7 +8,7 @@ use he_traits::{Error, Function, Result};
 pub(crate) type Share = (f64, f64);
 
 /// The algebra of split numbers.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Toy;
 
 fn value(x: Share) -> f64 {
