@@ -236,9 +236,7 @@ fn a_secure_ring_reaches_its_stated_precision() -> Result<()> {
     let key = Seal::public_key(&p.params, &p.secret, &mut rand::rng())?.unwrap();
     let public = Seal::public_encryptor(&p.params, &key)?;
     let public = public.encrypt(&Diagonal::Real(x.clone()), Level::new(3), &mut rand::rng())?;
-    for (name, a, least) in
-        [("secret key", secret, expected_bits + 2.0), ("public key", public, expected_bits)]
-    {
+    for (name, a) in [("secret key", secret), ("public key", public)] {
         let mut fourth = p.server.mul(&a, &a)?;
         fourth = p.server.mul(&fourth, &fourth)?;
         let rotated = p.server.rotate(&fourth, Step(100))?;
@@ -246,7 +244,8 @@ fn a_secure_ring_reaches_its_stated_precision() -> Result<()> {
         let last = p.server.mul_plain(&rotated, &factor)?;
         let bits = -p.error(&last, |i| x[(i + 100) % x.len()].powi(4) * x[i])?.log2();
         println!("{name}: {bits:.1} bits, {expected_bits} stated");
-        assert!(bits > least - 2.0, "{name}: {bits} bits");
+        // Each of the four steps doubles the error of its operands at most; the statement is for one of them.
+        assert!(bits > expected_bits - 2.0, "{name}: {bits} bits");
     }
     Ok(())
 }
