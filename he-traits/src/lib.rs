@@ -23,6 +23,7 @@ pub mod client;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod counts;
+pub mod decorators;
 mod defaults;
 mod error;
 mod key_needs;

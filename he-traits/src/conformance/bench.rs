@@ -145,8 +145,8 @@ impl<S: ClientScheme> Bench<S> {
         let (negative, large) = (self.uniform(slots, -1.0, -0.01), self.uniform(slots, -bound, bound));
         Ok(vec![
             self.random(at)?,
-            self.input("zero", vec![0.0; slots], at)?,
             self.input("negative values", negative, at)?,
+            self.input("zero", vec![0.0; slots], at)?,
             self.input("large values", large, at)?,
         ])
     }
