@@ -364,10 +364,12 @@ impl Encryptor for Encrypts {
             Diagonal::Real(v) if self.2 == ACCEPTS_NAN => {
                 v.iter_mut().filter(|v| v.is_nan()).for_each(|v| *v = 0.0)
             }
-            Diagonal::Real(v) if self.2 == PADS_SHORT_VECTORS && !v.is_empty() => {
-                if !self.0.slots().is_multiple_of(v.len()) {
-                    v.resize(self.0.slots(), 0.0);
-                }
+            Diagonal::Real(v)
+                if self.2 == PADS_SHORT_VECTORS
+                    && !v.is_empty()
+                    && !self.0.slots().is_multiple_of(v.len()) =>
+            {
+                v.resize(self.0.slots(), 0.0);
             }
             Diagonal::Complex(v) if self.2 == DROPS_IMAGINARY_PART => v.iter_mut().for_each(|v| v.im = 0.0),
             _ => {}

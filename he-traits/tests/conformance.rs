@@ -1,5 +1,6 @@
 //! The clear reference keeps all laws, in each of its forms.
 #![cfg(feature = "conformance")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use he_traits::conformance::{Options, Report, Suite};
 use he_traits::{Clear, ClearParams, Level, LinearStyle};
