@@ -51,7 +51,7 @@ pub fn observed(measured: &Measurements) -> [f64; UNKNOWNS] {
     ]
 }
 
-/// Settings that bring measurements close enough to their limit for differences of [`DIFFERENCE`].
+/// Settings that bring measurements close enough to their limit for differences of one in ten thousand.
 #[must_use]
 pub fn precise(settings: &Settings) -> Settings {
     Settings { maximum_beats: 300, tolerance: 1e-8, ..*settings }
