@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn choices_are_checked_and_made_once() {
-        let chosen = |names: &[&str]| chosen(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        let chosen =
+            |names: &[&str]| chosen(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
         assert_eq!(chosen(&["more", "clear", "more"]).unwrap(), ["more", "clear"]);
         assert!(chosen(&["mor"]).unwrap_err().to_string().contains("did you mean \"more\""));
         assert!(chosen(&[]).unwrap().contains(&"clear"));

@@ -14,7 +14,8 @@ use request::Request;
 pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
     let request = Request::check(args)?;
     interrupt::install();
-    let plans = request.backends.iter().map(|backend| planning::plan(&request.subject, backend)).collect::<Vec<_>>();
+    let plans =
+        request.backends.iter().map(|backend| planning::plan(&request.subject, backend)).collect::<Vec<_>>();
     let sizes = request.sizes(&plans);
     let head = head::head(&request, sizes.samples)?;
     announce(&request, &plans, &sizes);

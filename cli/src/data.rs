@@ -34,7 +34,11 @@ fn list() -> Result<(), Failure> {
         let place = if there {
             folder.display().to_string()
         } else {
-            format!("missing; `henna data fetch {}` ({} MB)", set.name, set.download_bytes().div_ceil(1_000_000))
+            format!(
+                "missing; `henna data fetch {}` ({} MB)",
+                set.name,
+                set.download_bytes().div_ceil(1_000_000)
+            )
         };
         table.add_row([set.name, set.about, &place]);
     }
@@ -43,7 +47,8 @@ fn list() -> Result<(), Failure> {
 
 fn fetch_set(name: &str) -> Result<(), Failure> {
     let names: Vec<&str> = SETS.iter().map(|set| set.name).collect();
-    let set = SETS.iter().find(|set| set.name == name).ok_or_else(|| suggest::unknown("data set", name, &names))?;
+    let set =
+        SETS.iter().find(|set| set.name == name).ok_or_else(|| suggest::unknown("data set", name, &names))?;
     interrupt::install();
     let home = std::env::var(HOME).ok().filter(|home| !home.is_empty());
     let folder = models::data::folder(None, set.name)?;

@@ -9,7 +9,7 @@ mod tables;
 use std::fmt::Write;
 
 use crate::record::{Measured, Report};
-use crate::units;
+use crate::{rows, units};
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -74,7 +74,7 @@ fn head(report: &Report) -> String {
         head.samples,
         head.threads,
         escape(&head.metric.name),
-        escape(&format!("{:.3}{}", head.metric.original, head.metric.unit)),
+        escape(&rows::with_unit(head.metric.original, &head.metric)),
         escape(&head.host.cpu),
         head.host.cores,
         units::bytes(head.host.memory_bytes as f64),
@@ -84,7 +84,7 @@ fn head(report: &Report) -> String {
         escape(&head.date),
     );
     if !head.henna.optimised {
-        html.push_str("<p class=\"warning\">Built without optimisation: times mean nothing.</p>\n");
+        html.push_str("<p class=\"warning\">A development build: times mean little.</p>\n");
     }
     html.push_str("</header>\n");
     html
@@ -93,7 +93,11 @@ fn head(report: &Report) -> String {
 fn charts(report: &Report) -> String {
     type Quantity = (&'static str, fn(&Measured) -> Option<f64>, fn(f64) -> String);
     let quantities: [Quantity; 6] = [
-        ("Latency of one evaluation, with encryption and decryption", |m| Some(m.time.latency.mean), units::seconds),
+        (
+            "Latency of one evaluation, with encryption and decryption",
+            |m| Some(m.time.latency.mean),
+            units::seconds,
+        ),
         ("Time a sample, amortised over a batch", |m| Some(m.time.amortised), units::seconds),
         ("Set-up: key generation and preparation", |m| Some(m.time.setup), units::seconds),
         ("Peak memory", |m| m.memory.peak.map(|bytes| bytes as f64), units::bytes),

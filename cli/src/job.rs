@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use models::Model;
-use models::registry::Samples;
+use models::registry::{Samples, Score, Targets};
 use models::weights::StoredWeights;
+use models::{Model, ModelError};
 use nn_layers::{Network, Tensor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -56,6 +56,22 @@ impl Subject {
     /// The first samples of the test part.
     pub(crate) fn samples(&self, count: usize) -> Result<Samples, Failure> {
         Ok((self.model.test_samples)(count, &self.weights)?)
+    }
+
+    /// The task metric of outputs `[n, ..]`; not a number where the samples are too few for it.
+    pub(crate) fn metric(&self, outputs: &Tensor, targets: &Targets) -> Result<f64, Failure> {
+        match (self.model.metric.evaluate)(outputs, targets, &self.weights) {
+            Err(ModelError::Metric(_)) => Ok(f64::NAN),
+            value => Ok(value?),
+        }
+    }
+
+    /// The scores of outputs `[n, ..]`; none where the samples are too few for them.
+    pub(crate) fn scores(&self, outputs: &Tensor, targets: &Targets) -> Result<Vec<Score>, Failure> {
+        match (self.model.scores)(outputs, targets, &self.weights) {
+            Err(ModelError::Metric(_)) => Ok(Vec::new()),
+            scores => Ok(scores?),
+        }
     }
 
     /// Inputs for calibration.

@@ -20,7 +20,8 @@ use crate::record::{BackendRecord, SCHEMA, Status};
 pub(crate) fn child() -> Result<(), Failure> {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).map_err(|error| Failure::failed(error.to_string()))?;
-    let job: Job = serde_json::from_str(&line).map_err(|error| Failure::failed(format!("no job: {error}")))?;
+    let job: Job =
+        serde_json::from_str(&line).map_err(|error| Failure::failed(format!("no job: {error}")))?;
     std::thread::spawn(|| {
         let mut rest = [0; 64];
         while matches!(std::io::stdin().lock().read(&mut rest), Ok(count) if count > 0) {}
@@ -45,8 +46,9 @@ fn record(job: &Job) -> Result<BackendRecord, Failure> {
         }
     }
     let subject = Subject::load(&job.model, job.weights.as_ref())?;
-    backends::with(&job.backend, Measure(job, &subject))
-        .unwrap_or_else(|reason| Ok(BackendRecord::without(&job.comparison, &job.backend, Status::Unable, reason)))
+    backends::with(&job.backend, Measure(job, &subject)).unwrap_or_else(|reason| {
+        Ok(BackendRecord::without(&job.comparison, &job.backend, Status::Unable, reason))
+    })
 }
 
 /// Everything that can go wrong becomes the record's reason: whatever a scheme refuses at planning, it cannot run.

@@ -17,7 +17,8 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     for backend in chosen {
         match planning::plan(&subject, backend) {
             Ok(plan) if args.model.json => {
-                let line = serde_json::json!({ "model": subject.model.name, "backend": backend, "plan": plan });
+                let line =
+                    serde_json::json!({ "model": subject.model.name, "backend": backend, "plan": plan });
                 let _ = writeln!(text, "{line}");
             }
             Ok(plan) => text.push_str(&describe(backend, &plan)),
@@ -54,8 +55,16 @@ fn describe(backend: &str, plan: &Plan) -> String {
     ] {
         facts.add_row([name, &value]);
     }
-    let mut steps =
-        table::plain(&["step", "operation", "level", "layout", "ciphertexts", "rotations", "operations", "about"]);
+    let mut steps = table::plain(&[
+        "step",
+        "operation",
+        "level",
+        "layout",
+        "ciphertexts",
+        "rotations",
+        "operations",
+        "about",
+    ]);
     for step in &plan.steps {
         steps.add_row([
             step.name.clone(),

@@ -25,7 +25,8 @@ pub(crate) struct Planned<S: ClientScheme> {
 pub(crate) fn plan_for<S: ClientScheme>(subject: &Subject) -> Result<Planned<S>, Failure> {
     let calibration = subject.calibration()?;
     let start = Instant::now();
-    let compiled = compile::<S>(&subject.network, &subject.weights.weights, &calibration, &Options::default())?;
+    let compiled =
+        compile::<S>(&subject.network, &subject.weights.weights, &calibration, &Options::default())?;
     let symbolic = compiled.program.symbolic(&compiled.profile)?;
     let seconds = start.elapsed().as_secs_f64();
     let plan = describe(&compiled, &symbolic);
@@ -48,7 +49,8 @@ pub(crate) fn plan(subject: &Subject, backend: &str) -> Result<Plan, Failure> {
 /// Counts by name, without those that are 0.
 pub(crate) fn counts(counts: &Counts) -> BTreeMap<String, u64> {
     let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(counts) else { return BTreeMap::new() };
-    let named = fields.into_iter().filter_map(|(name, count)| Some((name.replace('_', " "), count.as_u64()?)));
+    let named =
+        fields.into_iter().filter_map(|(name, count)| Some((name.replace('_', " "), count.as_u64()?)));
     named.filter(|(_, count)| *count > 0).collect()
 }
 

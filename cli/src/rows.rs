@@ -8,6 +8,8 @@ use crate::units;
 /// Rows under one heading.
 pub(crate) struct Section {
     pub(crate) title: &'static str,
+    /// What the title leaves open, where there is room for it.
+    pub(crate) about: &'static str,
     pub(crate) rows: Vec<(&'static str, Vec<String>)>,
 }
 
@@ -46,10 +48,14 @@ fn outcome(report: &Report) -> Section {
         rows.push(("samples x runs", measured(report, |m| format!("{} x {}", m.samples, m.runs))));
         rows.push(("samples at once", measured(report, |m| m.batch.to_string())));
     }
-    Section { title: "run", rows }
+    Section { title: "run", about: "", rows }
 }
 
-fn with_unit(value: f64, metric: &MetricRecord) -> String {
+/// A value of the task metric; a dash where the samples are too few for it.
+pub(crate) fn with_unit(value: f64, metric: &MetricRecord) -> String {
+    if !value.is_finite() {
+        return NONE.to_owned();
+    }
     let space = if metric.unit.is_empty() || metric.unit == "%" { "" } else { " " };
     format!("{value:.3}{space}{}", metric.unit)
 }
@@ -61,7 +67,7 @@ fn task(report: &Report) -> Section {
         ("network as compiled, clear", measured(report, |m| with_unit(m.metric.clear, metric))),
         ("encrypted", measured(report, |m| with_unit(m.metric.encrypted, metric))),
     ];
-    Section { title: "task metric", rows: keep_told(rows) }
+    Section { title: "task metric", about: "over the same samples", rows: keep_told(rows) }
 }
 
 fn agreement(report: &Report) -> Section {
@@ -70,12 +76,24 @@ fn agreement(report: &Report) -> Section {
         ("mean error, bits", measured(report, |m| units::bits(m.agreement.mean_bits))),
         ("worst error / RMS of output", measured(report, |m| units::digits(m.agreement.worst_relative))),
         ("RMS error / RMS of output", measured(report, |m| units::digits(m.agreement.rms_relative))),
-        ("approximation / RMS of output", measured(report, |m| units::digits(m.agreement.approximation_relative))),
-        ("same class", measured(report, |m| {
-            m.agreement.same_class.map_or_else(|| NONE.to_owned(), |share| format!("{:.2}%", 100.0 * share))
-        })),
+        (
+            "approximation / RMS of output",
+            measured(report, |m| units::digits(m.agreement.approximation_relative)),
+        ),
+        (
+            "same class",
+            measured(report, |m| {
+                m.agreement
+                    .same_class
+                    .map_or_else(|| NONE.to_owned(), |share| format!("{:.2}%", 100.0 * share))
+            }),
+        ),
     ];
-    Section { title: "agreement with the clear run of the same network", rows: keep_told(rows) }
+    Section {
+        title: "agreement",
+        about: "with the clear run of the network as compiled",
+        rows: keep_told(rows),
+    }
 }
 
 /// `mean ± deviation`.
@@ -88,7 +106,7 @@ pub(crate) fn spread(spread: &Spread) -> String {
 
 fn time(report: &Report) -> Section {
     let rows = vec![
-        ("expected, one evaluation", planned(report, |p| units::seconds(p.estimated_seconds))),
+        ("expected, one sample", planned(report, |p| units::seconds(p.estimated_seconds))),
         ("key generation", measured(report, |m| units::seconds(m.time.keygen))),
         ("preparation", measured(report, |m| units::seconds(m.time.prepare))),
         ("encrypt", measured(report, |m| spread(&m.time.encrypt))),
@@ -98,7 +116,11 @@ fn time(report: &Report) -> Section {
         ("amortised, a sample", measured(report, |m| units::seconds(m.time.amortised))),
         ("throughput, samples/s", measured(report, |m| units::digits(m.time.samples_per_second))),
     ];
-    Section { title: "time", rows: keep_told(rows) }
+    Section {
+        title: "time",
+        about: "of one batch, mean and deviation over all evaluations",
+        rows: keep_told(rows),
+    }
 }
 
 fn optional_bytes(value: Option<u64>) -> String {
@@ -108,6 +130,7 @@ fn optional_bytes(value: Option<u64>) -> String {
 fn memory_and_bytes(report: &Report) -> Section {
     let rows = vec![
         ("peak memory", measured(report, |m| optional_bytes(m.memory.peak))),
+        ("  planning", measured(report, |m| optional_bytes(m.memory.before_keygen))),
         ("  key generation", measured(report, |m| optional_bytes(m.memory.keygen))),
         ("  preparation", measured(report, |m| optional_bytes(m.memory.prepare))),
         ("  evaluation", measured(report, |m| optional_bytes(m.memory.evaluate))),
@@ -117,7 +140,11 @@ fn memory_and_bytes(report: &Report) -> Section {
         ("upload, a sample", measured(report, |m| units::bytes(m.bytes.upload_per_sample))),
         ("download, a sample", measured(report, |m| units::bytes(m.bytes.download_per_sample))),
     ];
-    Section { title: "memory and bytes", rows: keep_told(rows) }
+    Section {
+        title: "memory and bytes",
+        about: "peaks of the process; sizes as serialised",
+        rows: keep_told(rows),
+    }
 }
 
 fn scheme(report: &Report) -> Section {
@@ -138,19 +165,27 @@ fn scheme(report: &Report) -> Section {
         ("parameters", planned(report, |p| p.parameters.clone())),
         ("slots", planned(report, |p| units::grouped(p.slots as u64))),
         ("levels: used / there", planned(report, |p| format!("{} / {}", p.depth, units::level(p.top_level)))),
-        ("ciphertexts in / out", planned(report, |p| format!("{} / {}", p.input_ciphertexts, p.output_ciphertexts))),
+        (
+            "ciphertexts in / out",
+            planned(report, |p| format!("{} / {}", p.input_ciphertexts, p.output_ciphertexts)),
+        ),
         ("activations", planned(report, |p| activations(&p.activations))),
         ("evaluation keys", planned(report, keys)),
-        ("operations, one evaluation", planned(report, |p| operations(&p.operations))),
+        ("operations, one sample", planned(report, |p| operations(&p.operations))),
     ];
-    Section { title: "scheme", rows: keep_told(rows) }
+    Section {
+        title: "scheme",
+        about: "parameters and the compiled network, for one sample",
+        rows: keep_told(rows),
+    }
 }
 
 /// Counts of operations, the most frequent first.
 pub(crate) fn operations(counts: &BTreeMap<String, u64>) -> String {
     let mut counts: Vec<_> = counts.iter().filter(|(_, count)| **count > 0).collect();
     counts.sort_by(|a, b| b.1.cmp(a.1));
-    let lines: Vec<String> = counts.iter().map(|(name, count)| format!("{} {name}", units::grouped(**count))).collect();
+    let lines: Vec<String> =
+        counts.iter().map(|(name, count)| format!("{} {name}", units::grouped(**count))).collect();
     if lines.is_empty() { NONE.to_owned() } else { lines.join("\n") }
 }
 
@@ -161,7 +196,8 @@ pub(crate) fn activations(all: &[Activation]) -> String {
             return format!("{}: {} exact", a.node, a.function);
         }
         let degree = a.degree.map_or_else(String::new, |degree| format!(" degree {degree}"));
-        let interval = a.interval.map_or_else(String::new, |[low, high]| format!(" on [{low:.1}, {high:.1}]"));
+        let interval =
+            a.interval.map_or_else(String::new, |[low, high]| format!(" on [{low:.1}, {high:.1}]"));
         let error = a.error.map_or_else(String::new, |error| format!(" error {}", units::digits(error)));
         format!("{}: {}{degree}{interval}{error}", a.node, a.function)
     };
@@ -172,10 +208,15 @@ fn protection(report: &Report) -> Section {
     let list = |lines: &[String]| if lines.is_empty() { "nothing".to_owned() } else { lines.join("; ") };
     let rows = vec![
         ("security", planned(report, |p| p.security.statement.clone())),
-        ("bits", planned(report, |p| match (&p.security.source, p.security.margin_bits) {
-            (Some(source), Some(margin)) => format!("{} ({source}; {margin:.0} bits of modulus to spare)", p.security.bits),
-            _ => p.security.bits.to_string(),
-        })),
+        (
+            "bits",
+            planned(report, |p| match (&p.security.source, p.security.margin_bits) {
+                (Some(source), Some(margin)) => {
+                    format!("{} ({source}; {margin:.0} bits of modulus to spare)", p.security.bits)
+                }
+                _ => p.security.bits.to_string(),
+            }),
+        ),
         ("sees the weights", planned(report, |p| p.visibility.weights.clone())),
         ("sees the data", planned(report, |p| p.visibility.data.clone())),
         ("sees the labels", planned(report, |p| p.visibility.labels.clone())),
@@ -183,11 +224,18 @@ fn protection(report: &Report) -> Section {
         ("the server learns", planned(report, |p| list(&p.security.server_learns))),
         ("the owner learns", planned(report, |p| list(&p.security.owner_learns))),
         ("sharing decryptions", planned(report, |p| p.security.sharing_decryptions.clone())),
-        ("attacks known", planned(report, |p| {
-            if p.security.attacks.is_empty() { "none here".to_owned() } else { p.security.attacks.join(", ") }
-        })),
+        (
+            "attacks known",
+            planned(report, |p| {
+                if p.security.attacks.is_empty() {
+                    "none here".to_owned()
+                } else {
+                    p.security.attacks.join(", ")
+                }
+            }),
+        ),
     ];
-    Section { title: "protection: who sees what in the clear", rows: keep_told(rows) }
+    Section { title: "protection", about: "who sees what in the clear", rows: keep_told(rows) }
 }
 
 /// Drops rows that no backend has a value for.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use comfy_table::{Attribute, Cell, ContentArrangement, Table};
+use comfy_table::{Attribute, Cell, ContentArrangement, LineStyle, Table};
 
 use crate::record::Report;
 use crate::{rows, units};
@@ -13,7 +13,7 @@ const WIDTH: u16 = 120;
 /// An empty table with a head.
 pub(crate) fn plain(head: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(comfy_table::presets::NOTHING.header_separator(LineStyle::new('─', '─', '─', '─')));
     table.set_content_arrangement(ContentArrangement::Dynamic);
     if table.width().is_none() {
         table.set_width(WIDTH);
@@ -29,7 +29,8 @@ pub(crate) fn report(report: &Report) -> String {
     columns.extend(report.backends.iter().map(|backend| backend.backend.as_str()));
     let mut table = plain(&columns);
     for section in rows::sections(report).into_iter().filter(|section| !section.rows.is_empty()) {
-        table.add_row([Cell::new(section.title.to_uppercase()).add_attribute(Attribute::Dim)]);
+        table.add_row([""]);
+        table.add_row([Cell::new(section.title.to_uppercase()).add_attribute(Attribute::Bold)]);
         for (name, cells) in section.rows {
             table.add_row(std::iter::once(name.to_owned()).chain(cells));
         }
@@ -41,7 +42,7 @@ pub(crate) fn report(report: &Report) -> String {
 fn head(report: &Report) -> String {
     let head = &report.head;
     let commit = head.henna.commit.as_deref().map_or_else(String::new, |commit| format!(" ({commit})"));
-    let build = if head.henna.optimised { "" } else { ", built without optimisation: times mean nothing" };
+    let build = if head.henna.optimised { "" } else { ", a development build: times mean little" };
     format!(
         "{}: {}\n{}, {} parameters, weights: {}\n{} samples, {} threads on {}, {} cores, {} memory, {}\nhenna {}{commit}{build}, {}\n\n",
         head.model.name,

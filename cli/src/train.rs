@@ -14,7 +14,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let model = job::model(&args.model)?;
     interrupt::install();
     let path = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}.safetensors", model.name)));
-    let mut options = TrainOptions { epochs: args.epochs.map(|epochs| epochs as usize), ..TrainOptions::default() };
+    let mut options =
+        TrainOptions { epochs: args.epochs.map(|epochs| epochs as usize), ..TrainOptions::default() };
     if let Some(seed) = args.seed {
         options.seed = seed;
     }

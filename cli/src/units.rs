@@ -64,7 +64,14 @@ mod tests {
 
     #[test]
     fn numbers_keep_three_digits() {
-        let all = [seconds(0.001234), seconds(12.34), seconds(3600.0), seconds(0.0), bytes(12.0), bytes(1_234_567.0)];
+        let all = [
+            seconds(0.001234),
+            seconds(12.34),
+            seconds(3600.0),
+            seconds(0.0),
+            bytes(12.0),
+            bytes(1_234_567.0),
+        ];
         assert_eq!(all, ["1.23 ms", "12.3 s", "60.0 min", "0 s", "12 B", "1.23 MB"]);
         assert_eq!([digits(0.0012), digits(99.97), digits(-5.0)], ["1.20e-3", "100", "-5.00"]);
         assert_eq!([grouped(7), grouped(1234567)], ["7", "1,234,567"]);

@@ -86,7 +86,9 @@ fn an_interrupt_leaves_no_part_of_a_file() {
 #[test]
 fn the_official_files_are_accepted_and_found() {
     // The real files are needed for this one: it runs where HENNA_DATA names them.
-    let Some(real) = std::env::var_os("HENNA_DATA").map(|root| PathBuf::from(root).join("mnist")) else { return };
+    let Some(real) = std::env::var_os("HENNA_DATA").map(|root| PathBuf::from(root).join("mnist")) else {
+        return;
+    };
     let cache = tempfile::tempdir().unwrap();
     let home = serve(false, move |name| {
         let bytes = std::fs::read(real.join(name)).unwrap_or_default();

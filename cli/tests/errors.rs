@@ -23,12 +23,21 @@ fn refused(cache: &Path, arguments: &[&str], code: i32, words: &[&str]) {
 #[test]
 fn unknown_names_are_usage_and_the_nearest_is_suggested() {
     let cache = tempfile::tempdir().unwrap();
-    refused(cache.path(), &["compare", "fcnn-wbcs"], 2, &["no model \"fcnn-wbcs\"", "did you mean \"fcnn-wbc\""]);
+    refused(
+        cache.path(),
+        &["compare", "fcnn-wbcs"],
+        2,
+        &["no model \"fcnn-wbcs\"", "did you mean \"fcnn-wbc\""],
+    );
     refused(cache.path(), &["compare", "fcnn-wbc", "--backend", "sael"], 2, &["no backend", "\"seal\""]);
     refused(cache.path(), &["plan", "zzz"], 2, &["there are: ", "fcnn-wbc"]);
     refused(cache.path(), &["train", "zzz"], 2, &["no model"]);
     refused(cache.path(), &["data", "fetch", "mnits"], 2, &["did you mean \"mnist\""]);
-    for bad in [&["compare"][..], &["compare", "fcnn-wbc", "--samples", "0"], &["compare", "fcnn-wbc", "--runs", "x"]] {
+    for bad in [
+        &["compare"][..],
+        &["compare", "fcnn-wbc", "--samples", "0"],
+        &["compare", "fcnn-wbc", "--runs", "x"],
+    ] {
         assert_eq!(run(cache.path(), bad).status.code(), Some(2), "{bad:?}");
     }
 }
@@ -84,7 +93,11 @@ fn a_place_that_cannot_be_written_is_named() {
     let arguments = ["compare", "fcnn-wbc", "--backend", "clear", "--samples", "1", "--runs", "1", "--html"];
     let output = run(cache.path(), &[&arguments[..], &[page.to_str().unwrap()]].concat());
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("cannot write") && stderr(&output).contains("page.html"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("cannot write") && stderr(&output).contains("page.html"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]

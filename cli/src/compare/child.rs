@@ -1,6 +1,7 @@
 //! The parent's side: one process a backend, so that peaks of memory do not mix and a crash stays with its backend.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,9 +18,7 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// Runs one backend in a child of its own. Whatever becomes of the child, there is a record; the error is of this process.
 pub(crate) fn measure(job: Job) -> Result<BackendRecord, Failure> {
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::failed(format!("cannot find this program's own file: {error}")))?;
-    let mut child = Command::new(program)
+    let mut child = Command::new(own_file()?)
         .arg("measure-backend")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -42,13 +41,24 @@ pub(crate) fn measure(job: Job) -> Result<BackendRecord, Failure> {
         stdout.map(|mut stdout| stdout.read_to_string(&mut text));
         text
     });
-    let messages = std::thread::spawn(move || stderr.map(|stderr| follow(&backend, stderr)).unwrap_or_default());
+    let messages =
+        std::thread::spawn(move || stderr.map(|stderr| follow(&backend, stderr)).unwrap_or_default());
     let status = wait(&child)?;
     drop(stdin);
     let answer = answer.join().unwrap_or_default();
     let message = messages.join().unwrap_or_default();
     interrupt::give_way();
     Ok(outcome(&job, status, &answer, &message))
+}
+
+/// This program's file. Linux has a name for it that holds even when the file was replaced or removed meanwhile.
+fn own_file() -> Result<PathBuf, Failure> {
+    let link = Path::new("/proc/self/exe");
+    if link.exists() {
+        return Ok(link.to_path_buf());
+    }
+    std::env::current_exe()
+        .map_err(|error| Failure::failed(format!("cannot find this program's own file: {error}")))
 }
 
 /// Waits without holding the child, so that an interrupt can end it.

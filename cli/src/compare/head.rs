@@ -46,7 +46,7 @@ pub(crate) fn head(request: &Request, count: usize) -> Result<Comparison, Failur
             name: metric.name.to_owned(),
             unit: metric.unit.to_owned(),
             higher_is_better: metric.better == Better::Higher,
-            original: (metric.evaluate)(&outputs, &samples.targets, &subject.weights)?,
+            original: subject.metric(&outputs, &samples.targets)?,
         },
         clear_seconds,
         pictures: pictures(subject.network.input_shape(), &samples)?,

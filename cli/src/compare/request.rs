@@ -62,7 +62,8 @@ impl Request {
 
     /// Samples and runs, from what was asked for or from what the plans expect.
     pub(crate) fn sizes(&self, plans: &[Result<Plan, Failure>]) -> Sizes {
-        let expected = |plan: &Result<Plan, Failure>| plan.as_ref().map_or(0.0, |plan| plan.estimated_seconds);
+        let expected =
+            |plan: &Result<Plan, Failure>| plan.as_ref().map_or(0.0, |plan| plan.estimated_seconds);
         let slowest = plans.iter().map(expected).fold(0.0, f64::max);
         let samples = self.samples.unwrap_or_else(|| affordable(slowest));
         let runs = |plan: &Result<Plan, Failure>| {
@@ -101,6 +102,9 @@ mod tests {
 
     #[test]
     fn slow_backends_get_fewer_samples() {
-        assert_eq!([affordable(0.0), affordable(0.5), affordable(1.0), affordable(1000.0)], [256, 128, 64, 16]);
+        assert_eq!(
+            [affordable(0.0), affordable(0.5), affordable(1.0), affordable(1000.0)],
+            [256, 128, 64, 16]
+        );
     }
 }

@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 use super::sets::DataFile;
 use crate::failure::Failure;
 
+/// Bytes that gzip may add to contents that do not shrink.
+const GZIP_OVERHEAD: u64 = 1024;
+
 /// Whether `path` holds what `file` must hold.
 pub(crate) fn is_whole(path: &Path, file: &DataFile) -> bool {
     File::open(path).is_ok_and(|opened| check(opened, file).is_ok())
@@ -24,7 +27,8 @@ pub(crate) fn download(
     progress: &dyn Fn(u64),
 ) -> Result<(), Failure> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    let unwritable = |error: io::Error| Failure::failed(format!("cannot write into {}: {error}", folder.display()));
+    let unwritable =
+        |error: io::Error| Failure::failed(format!("cannot write into {}: {error}", folder.display()));
     std::fs::create_dir_all(folder).map_err(unwritable)?;
     let mut refusals = Vec::new();
     for home in homes {
@@ -59,11 +63,12 @@ fn transfer(address: &str, file: &DataFile, to: &mut File, progress: &dyn Fn(u64
         .into();
     let mut response = agent.get(address).call().map_err(|error| error.to_string())?;
     let announced = response.body().content_length();
-    // No file of ours is larger than its contents: whatever sends more is not the file.
-    let mut body = response.body_mut().as_reader().take(file.contents + 1);
+    // Compressed files are smaller than their contents, but for a head and a tail: whatever sends more is not the file.
+    let mut body = response.body_mut().as_reader().take(file.contents + GZIP_OVERHEAD);
     let (mut buffer, mut done) = (vec![0; 1 << 16], 0u64);
     loop {
-        let count = body.read(&mut buffer).map_err(|error| format!("broken off after {done} bytes ({error})"))?;
+        let count =
+            body.read(&mut buffer).map_err(|error| format!("broken off after {done} bytes ({error})"))?;
         let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else { break };
         to.write_all(read).map_err(|error| error.to_string())?;
         done += count as u64;
@@ -82,9 +87,8 @@ fn check(gzip: impl Read, file: &DataFile) -> Result<(), String> {
     let mut buffer = vec![0; 1 << 16];
     let mut size = 0;
     loop {
-        let count = contents
-            .read(&mut buffer)
-            .map_err(|error| format!("it is no whole gzip file ({error})"))?;
+        let count =
+            contents.read(&mut buffer).map_err(|error| format!("it is no whole gzip file ({error})"))?;
         let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else { break };
         hash.update(read);
         size += count as u64;
@@ -128,7 +132,8 @@ mod tests {
                 let (mut stream, _) = listener.accept().unwrap();
                 let mut request = [0; 4096];
                 let _ = stream.read(&mut request).unwrap();
-                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {announced}\r\nConnection: close\r\n\r\n");
+                let head =
+                    format!("HTTP/1.1 200 OK\r\nContent-Length: {announced}\r\nConnection: close\r\n\r\n");
                 stream.write_all(head.as_bytes()).unwrap();
                 stream.write_all(&bytes).unwrap();
             }

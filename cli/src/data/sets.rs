@@ -31,7 +31,10 @@ pub(crate) struct DataFile {
 pub(crate) const SETS: [DataSet; 1] = [DataSet {
     name: "mnist",
     about: "70,000 handwritten digits, 28 x 28 (LeCun, Cortes, Burges)",
-    homes: &["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"],
+    homes: &[
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ],
     files: &[
         DataFile {
             name: "train-images-idx3-ubyte.gz",

@@ -27,7 +27,8 @@ pub(crate) fn chart(title: &str, bars: &[Bar<'_>]) -> String {
         return String::new();
     }
     let largest = bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
-    let smallest = bars.iter().map(|bar| bar.value).filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
+    let smallest =
+        bars.iter().map(|bar| bar.value).filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
     let decades = Decades::around(bars.iter().map(|bar| bar.value))
         .filter(|_| largest / smallest > FAR_APART)
         .map(Decades::with_room_below);
@@ -42,7 +43,8 @@ pub(crate) fn chart(title: &str, bars: &[Bar<'_>]) -> String {
     if let Some(decades) = decades {
         for mark in decades.marks(8) {
             let x = LABELS + BARS * decades.place(10f64.powi(mark));
-            let _ = writeln!(html, "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"0\" y2=\"{height}\"/>");
+            let _ =
+                writeln!(html, "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"0\" y2=\"{height}\"/>");
         }
     }
     for (row, bar) in bars.iter().enumerate() {

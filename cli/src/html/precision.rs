@@ -16,12 +16,13 @@ const MOST_OUTPUTS: usize = 64;
 
 /// One scatter plot a backend, all on the same scale; empty when nothing differs.
 pub(crate) fn figure(report: &Report) -> String {
-    let Some(decades) = Decades::around(report.backends.iter().flat_map(errors).map(|(_, error)| error)) else {
+    let Some(decades) = Decades::around(report.backends.iter().flat_map(errors).map(|(_, error)| error))
+    else {
         return String::new();
     };
     let mut html = String::from(
         "<section>\n<h2>Precision</h2>\n<p>Each dot is one output value of one sample: how far the decrypted value is from \
-         the clear run of the same network. Lower is better; the line is the root mean square of the outputs themselves.</p>\n\
+         the clear run of the same network. Lower is better.</p>\n\
          <div class=\"charts\">\n",
     );
     for (index, backend) in report.backends.iter().enumerate() {
@@ -41,13 +42,18 @@ fn errors(backend: &BackendRecord) -> impl Iterator<Item = (usize, f64)> + '_ {
 
 fn plot(color: usize, backend: &BackendRecord, decades: Decades) -> String {
     let Some(measured) = &backend.measured else { return String::new() };
-    let outputs = measured.outputs.iter().map(|sample| sample.clear.len().min(MOST_OUTPUTS)).max().unwrap_or(0);
+    let outputs =
+        measured.outputs.iter().map(|sample| sample.clear.len().min(MOST_OUTPUTS)).max().unwrap_or(0);
     let all: Vec<(usize, f64)> = errors(backend).collect();
     let same = all.iter().filter(|(_, error)| *error == 0.0).count();
     let note = match same {
         0 => String::new(),
-        same if same == all.len() => "; every value is identical".to_owned(),
-        same => format!("; {} of {} values are identical and have no dot", units::grouped(same as u64), all.len()),
+        same if same == all.len() => " <span class=\"quiet\">every value is identical</span>".to_owned(),
+        same => format!(
+            " <span class=\"quiet\">{} of {} values are identical and have no dot</span>",
+            units::grouped(same as u64),
+            units::grouped(all.len() as u64)
+        ),
     };
     let mut html = format!(
         "<figure>\n<figcaption>{}: worst {} bits, mean {} bits{note}</figcaption>\n\
@@ -84,7 +90,12 @@ fn plot(color: usize, backend: &BackendRecord, decades: Decades) -> String {
     for (index, (output, error)) in all.iter().enumerate().filter(|(_, (_, error))| *error > 0.0) {
         // Samples spread over the middle of their output's column, in order.
         let x = LEFT + column * (*output as f64 + 0.15 + 0.7 * index as f64 / count as f64);
-        let _ = writeln!(html, "<circle class=\"fill{}\" cx=\"{x:.1}\" cy=\"{:.1}\" r=\"1.8\"/>", color % 6, y(*error));
+        let _ = writeln!(
+            html,
+            "<circle class=\"fill{}\" cx=\"{x:.1}\" cy=\"{:.1}\" r=\"1.8\"/>",
+            color % 6,
+            y(*error)
+        );
     }
     let _ = writeln!(
         html,

@@ -7,8 +7,8 @@ use crate::record::{OutputSample, Picture, Report};
 
 /// Classes beyond these have no bars.
 const MOST_CLASSES: usize = 14;
-const COLUMN: f64 = 16.0;
-const HEIGHT: f64 = 70.0;
+const COLUMN: f64 = 22.0;
+const HEIGHT: f64 = 90.0;
 
 /// A card an image; empty for models whose inputs are no images.
 pub(crate) fn figure(report: &Report) -> String {
@@ -63,7 +63,8 @@ fn scores(color: usize, backend: &str, output: &OutputSample) -> String {
     for (class, (clear, encrypted)) in output.clear.iter().zip(&output.encrypted).take(classes).enumerate() {
         let x = COLUMN * class as f64;
         let bar = |value: f64| (y(value.max(0.0)), (y(value.min(0.0)) - y(value.max(0.0))).max(0.5));
-        let ((top, height), (clear_top, clear_height)) = (bar(encrypted.unwrap_or(0.0)), bar(clear.unwrap_or(0.0)));
+        let ((top, height), (clear_top, clear_height)) =
+            (bar(encrypted.unwrap_or(0.0)), bar(clear.unwrap_or(0.0)));
         let _ = writeln!(
             html,
             "<rect class=\"fill{}\" x=\"{:.1}\" y=\"{top:.1}\" width=\"{}\" height=\"{height:.1}\"/>\

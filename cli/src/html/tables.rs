@@ -12,9 +12,10 @@ fn cell(text: &str) -> String {
 
 /// What each scheme protects, first of all.
 pub(crate) fn protection(report: &Report) -> String {
-    let mut html = String::from("<section>\n<h2>Protection</h2>\n<div class=\"cards\">\n");
+    let mut html = String::from("<section>\n<h2>Protection</h2>\n<div class=\"cards few\">\n");
     for (index, backend) in report.backends.iter().enumerate() {
-        let _ = write!(html, "<div class=\"scheme edge{}\">\n<h3>{}</h3>\n", index % 6, escape(&backend.backend));
+        let _ =
+            write!(html, "<div class=\"scheme edge{}\">\n<h3>{}</h3>\n", index % 6, escape(&backend.backend));
         if backend.status != Status::Ok {
             let what = if backend.status == Status::Unable { "Cannot run" } else { "Did not finish" };
             let reason = backend.reason.as_deref().unwrap_or("no reason given");
@@ -46,14 +47,21 @@ pub(crate) fn protection(report: &Report) -> String {
 
 /// Every row of the comparison.
 pub(crate) fn all(report: &Report) -> String {
-    let mut html = String::from("<section>\n<h2>All figures</h2>\n<div class=\"wide\">\n<table>\n<thead><tr><th></th>");
+    let mut html = String::from(
+        "<section>\n<h2>All figures</h2>\n<div class=\"wide\">\n<table class=\"even\">\n<thead><tr><th></th>",
+    );
     for backend in &report.backends {
         let _ = write!(html, "<th>{}</th>", escape(&backend.backend));
     }
     html.push_str("</tr></thead>\n");
     for section in rows::sections(report).into_iter().filter(|section| !section.rows.is_empty()) {
         let columns = report.backends.len() + 1;
-        let _ = writeln!(html, "<tbody>\n<tr><th class=\"heading\" colspan=\"{columns}\">{}</th></tr>", escape(section.title));
+        let _ = writeln!(
+            html,
+            "<tbody>\n<tr><th class=\"heading\" colspan=\"{columns}\">{} <span class=\"quiet\">{}</span></th></tr>",
+            escape(section.title),
+            escape(section.about)
+        );
         for (name, cells) in section.rows {
             let _ = write!(html, "<tr><th>{}</th>", escape(name));
             cells.iter().for_each(|text| {
@@ -71,10 +79,13 @@ pub(crate) fn all(report: &Report) -> String {
 
 /// Scores of quantities or classes, clear, encrypted and in the paper.
 fn scores(report: &Report) -> String {
-    let Some(first) = report.backends.iter().find_map(|b| b.measured.as_ref().filter(|m| !m.scores.is_empty())) else {
+    let Some(first) =
+        report.backends.iter().find_map(|b| b.measured.as_ref().filter(|m| !m.scores.is_empty()))
+    else {
         return String::new();
     };
-    let ran: Vec<_> = report.backends.iter().filter_map(|b| Some((&b.backend, b.measured.as_ref()?))).collect();
+    let ran: Vec<_> =
+        report.backends.iter().filter_map(|b| Some((&b.backend, b.measured.as_ref()?))).collect();
     let mut html = String::from(
         "<details>\n<summary>Scores one by one</summary>\n<div class=\"wide\">\n<table>\n<thead><tr><th></th><th>metric</th>\
          <th>paper</th><th>original</th>",
@@ -93,7 +104,8 @@ fn scores(report: &Report) -> String {
             score.original
         );
         ran.iter().for_each(|(_, measured)| {
-            let text = measured.scores.get(index).map_or_else(|| "-".to_owned(), |s| format!("{:.4}", s.encrypted));
+            let text =
+                measured.scores.get(index).map_or_else(|| "-".to_owned(), |s| format!("{:.4}", s.encrypted));
             let _ = write!(html, "<td>{text}</td>");
         });
         html.push_str("</tr>\n");
@@ -106,7 +118,9 @@ fn scores(report: &Report) -> String {
 pub(crate) fn steps(report: &Report) -> String {
     let mut html = String::new();
     for backend in &report.backends {
-        let Some(measured) = backend.measured.as_ref().filter(|measured| !measured.steps.is_empty()) else { continue };
+        let Some(measured) = backend.measured.as_ref().filter(|measured| !measured.steps.is_empty()) else {
+            continue;
+        };
         let _ = write!(
             html,
             "<details>\n<summary>Steps under {}</summary>\n<div class=\"wide\">\n<table>\n<thead><tr><th>step</th>\

@@ -7,7 +7,12 @@ use nn_layers::Tensor;
 use crate::record::Agreement;
 
 /// Compares outputs `[n, ..]`: `encrypted` against `clear`, the same network, and that against `original`.
-pub(crate) fn agreement(encrypted: &Tensor, clear: &Tensor, original: &Tensor, targets: &Targets) -> Agreement {
+pub(crate) fn agreement(
+    encrypted: &Tensor,
+    clear: &Tensor,
+    original: &Tensor,
+    targets: &Targets,
+) -> Agreement {
     let values = clear.data().len();
     let errors: Vec<f64> = differences(encrypted, clear).collect();
     let worst = errors.iter().copied().fold(0.0, f64::max);

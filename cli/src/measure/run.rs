@@ -90,15 +90,16 @@ pub(crate) fn run<S: ClientScheme>(
 
     let clear = planned.compiled.program.clear(&samples.inputs)?;
     let original = nn_layers::clear::run(&subject.network, &subject.weights.weights, &samples.inputs)?;
-    let metric = |outputs: &Tensor| (subject.model.metric.evaluate)(outputs, &samples.targets, &subject.weights);
-    let scores = |outputs: &Tensor| (subject.model.scores)(outputs, &samples.targets, &subject.weights);
-    let scores = scores(&original)?.into_iter().zip(scores(&outputs)?).map(|(original, encrypted)| ScoreRecord {
-        of: original.of,
-        metric: original.metric.to_owned(),
-        original: original.value,
-        encrypted: encrypted.value,
-        paper: original.paper,
-    });
+    let metric = |outputs: &Tensor| subject.metric(outputs, &samples.targets);
+    let scores = |outputs: &Tensor| subject.scores(outputs, &samples.targets);
+    let scores =
+        scores(&original)?.into_iter().zip(scores(&outputs)?).map(|(original, encrypted)| ScoreRecord {
+            of: original.of,
+            metric: original.metric.to_owned(),
+            original: original.value,
+            encrypted: encrypted.value,
+            paper: original.paper,
+        });
     let peaks = [before_keygen, keygen_memory, prepare_memory, evaluate_memory];
     Ok(Measured {
         samples: job.samples,
@@ -120,7 +121,11 @@ pub(crate) fn run<S: ClientScheme>(
             upload_per_sample: (log.fresh * planned.plan.input_ciphertexts as u64) as f64,
             download_per_sample: (log.result * planned.plan.output_ciphertexts as u64) as f64,
         },
-        metric: MetricValues { original: metric(&original)?, clear: metric(&clear)?, encrypted: metric(&outputs)? },
+        metric: MetricValues {
+            original: metric(&original)?,
+            clear: metric(&clear)?,
+            encrypted: metric(&outputs)?,
+        },
         agreement: agreement(&outputs, &clear, &original, &samples.targets),
         scores: scores.collect(),
         steps: steps(planned, &log),
@@ -134,7 +139,8 @@ fn server<S: ClientScheme>(
     keys: S::EvaluationKeys,
 ) -> Result<(S::Evaluator, Prepared<S::Evaluator>), Failure> {
     let evaluator = <S as Scheme>::evaluator(&planned.compiled.params, keys)?;
-    let fits = memory::available().is_none_or(|available| planned.symbolic.factor_bytes < 0.6 * available as f64);
+    let fits =
+        memory::available().is_none_or(|available| planned.symbolic.factor_bytes < 0.6 * available as f64);
     let keep = if fits { Keep::Encoded } else { Keep::Values };
     let prepared = planned.compiled.program.prepare(&evaluator, keep, &mut |progress| {
         let done = progress.index + usize::from(progress.seconds.is_some());
@@ -145,7 +151,13 @@ fn server<S: ClientScheme>(
 
 impl<S: ClientScheme> Session<'_, S> {
     /// All runs over all samples; the outputs of the first.
-    fn all_runs(&mut self, job: &Job, batch: usize, inputs: &Tensor, log: &mut Log) -> Result<Tensor, Failure> {
+    fn all_runs(
+        &mut self,
+        job: &Job,
+        batch: usize,
+        inputs: &Tensor,
+        log: &mut Log,
+    ) -> Result<Tensor, Failure> {
         let batches = job.samples.div_ceil(batch);
         let total = batches * job.runs;
         let mut outputs = Vec::new();
@@ -183,7 +195,8 @@ impl<S: ClientScheme> Session<'_, S> {
                 .map(|row| {
                     let blocks = program.pack(&inputs.rows(row, row + 1))?;
                     let level = program.input_level();
-                    let encrypted = blocks.iter().map(|block| self.encryptor.encrypt(block, level, &mut self.rng));
+                    let encrypted =
+                        blocks.iter().map(|block| self.encryptor.encrypt(block, level, &mut self.rng));
                     Ok(encrypted.collect::<Result<Vec<_>, _>>()?)
                 })
                 .collect::<Result<Vec<Vec<_>>, Failure>>()
@@ -193,7 +206,12 @@ impl<S: ClientScheme> Session<'_, S> {
             log.fresh = first_bytes(&encrypted)?;
         }
         let mut progress = |step: nn_layers::run::Progress<'_>| match step.seconds {
-            None => tell(Stage::Evaluate, place.0, place.1, &format!("{} ({}/{})", step.step.name, step.index + 1, step.count)),
+            None => tell(
+                Stage::Evaluate,
+                place.0,
+                place.1,
+                &format!("{} ({}/{})", step.step.name, step.index + 1, step.count),
+            ),
             Some(seconds) => {
                 if full && let Some(times) = log.steps.get_mut(step.index) {
                     times.push(seconds);

@@ -59,8 +59,12 @@ fn record(line: &str) -> Result<Record, String> {
     // The derived reader of a tagged enum hides which field is wrong; the structs' own readers name it.
     let kind = value.get("record").and_then(serde_json::Value::as_str).unwrap_or("").to_owned();
     match kind.as_str() {
-        "comparison" => serde_json::from_value::<Comparison>(value).map(|head| Record::Comparison(Box::new(head))),
-        "backend" => serde_json::from_value::<BackendRecord>(value).map(|head| Record::Backend(Box::new(head))),
+        "comparison" => {
+            serde_json::from_value::<Comparison>(value).map(|head| Record::Comparison(Box::new(head)))
+        }
+        "backend" => {
+            serde_json::from_value::<BackendRecord>(value).map(|head| Record::Backend(Box::new(head)))
+        }
         other => return Err(format!("it is of the unknown kind {other:?}")),
     }
     .map_err(|error| error.to_string())

@@ -9,7 +9,8 @@ const PAGE: &str = include_str!("../../../docs/records.md");
 /// Fields of one kind of record, with their types, as the page lists them.
 pub(crate) fn documented(kind: &str) -> BTreeMap<String, String> {
     let heading = format!("## Kind `{kind}`");
-    let lines = PAGE.lines().skip_while(|line| *line != heading).skip(1).take_while(|line| !line.starts_with("## "));
+    let lines =
+        PAGE.lines().skip_while(|line| *line != heading).skip(1).take_while(|line| !line.starts_with("## "));
     lines
         .filter_map(|line| {
             let mut cells = line.strip_prefix("| `")?.splitn(2, "` | ");
