@@ -1,5 +1,5 @@
 //! The main job: records, tables and pages of a comparison.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 #[path = "common/schema.rs"]
@@ -124,4 +124,26 @@ fn the_default_place_of_records_is_the_cache() {
     let files = common::files(&cache.path().join("records"));
     assert_eq!(files.len(), 1, "{files:?}");
     assert!(files[0].contains("fcnn-wbc") && stderr(&output).contains(&files[0]));
+}
+
+#[test]
+fn models_of_images_show_them() {
+    // MNIST is needed for this one: it runs where HENNA_DATA names it.
+    let Some(data) = std::env::var_os("HENNA_DATA") else { return };
+    let cache = tempfile::tempdir().unwrap();
+    let page = cache.path().join("page.html");
+    let output = common::henna(cache.path())
+        .env("HENNA_DATA", data)
+        .args(["compare", "cnn-mnist", "--backend", "more", "--samples", "16", "--runs", "1", "--json"])
+        .args(["--html", page.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    for record in json(&stdout(&output)) {
+        let (wrong, seen) = schema::check(&record);
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        assert!(record["record"] == "backend" || ELSEWHERE.iter().all(|field| seen.contains(*field)));
+    }
+    let page = std::fs::read_to_string(page).unwrap();
+    assert_eq!(page.matches("data:image/png;base64,").count(), 8);
 }

@@ -1,5 +1,4 @@
 //! What is wrong gets one clear sentence and a documented exit code.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Children that die, parents that are interrupted or killed.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 #[expect(dead_code, reason = "these tests start the program themselves")]
 mod common;

@@ -1,4 +1,5 @@
 //! Running the program.
+#![expect(clippy::expect_used, reason = "helpers of tests")]
 
 use std::path::Path;
 use std::process::{Command, Output};
