@@ -23,7 +23,7 @@ pub struct TrainConfig {
 
 impl Default for TrainConfig {
     /// The recipe of the committed weights: batch 32 and momentum 0.9 as in the paper, and its 4500 epochs, but a
-    /// rate that falls from 0.6 to zero along half a cosine; a constant 0.01 is still far from its end by then.
+    /// rate that falls from 0.3 to zero along half a cosine; a constant 0.01 is still far from its end by then.
     fn default() -> Self {
         Self {
             data: DataConfig::default(),
@@ -31,7 +31,7 @@ impl Default for TrainConfig {
                 loss: Loss::MeanSquaredError,
                 epochs: 4500,
                 batch: 32,
-                rate: 0.6,
+                rate: 0.3,
                 schedule: RateSchedule::Cosine,
                 momentum: 0.9,
                 seed: 0,
