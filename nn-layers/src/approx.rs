@@ -158,8 +158,7 @@ pub fn choose(search: &Search<'_>, exact: bool, degree: Degree) -> Result<Functi
         .map(|(node, _)| node)
         .collect();
     let polynomials = search.polynomials(degree, &replaced)?;
-    let mut functions =
-        Functions { by_node: BTreeMap::new(), records: Vec::new(), network: network.clone() };
+    let mut functions = Functions { by_node: BTreeMap::new(), records: Vec::new(), network: network.clone() };
     for (node, activation) in activations() {
         let (nonlinear, replacement) = match (activation, polynomials.get(&node.id())) {
             (_, Some((polynomial, error))) => {

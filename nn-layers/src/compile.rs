@@ -31,11 +31,11 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Outputs within 1 % of the original ones at degree 31 at most, lower degrees where parameters end, a margin of a tenth,
+    /// Outputs within 2 % of the original ones at degree 63 at most, lower degrees where parameters end, a margin of a tenth,
     /// 20 bits, twice the values seen.
     fn default() -> Options {
         Options {
-            degree: Degree::Output { error: 1e-2, most: 31 },
+            degree: Degree::Output { error: 2e-2, most: 63 },
             lower_degrees: true,
             margin: 0.1,
             precision_bits: 20,
@@ -75,9 +75,9 @@ pub fn compile<S: Scheme>(
     loop {
         match source.compile::<S>(degree) {
             Err(Error::Scheme(he_traits::Error::Parameters { reason })) => {
-                degree = lower(degree).filter(|_| options.lower_degrees).ok_or_else(|| {
-                    Error::Scheme(he_traits::Error::Parameters { reason })
-                })?;
+                degree = lower(degree)
+                    .filter(|_| options.lower_degrees)
+                    .ok_or_else(|| Error::Scheme(he_traits::Error::Parameters { reason }))?;
             }
             done => return done,
         }

@@ -150,7 +150,9 @@ pub enum Error {
         backend: String,
     },
     /// A program was made for other ciphertexts than the evaluator's.
-    #[error("the program was compiled for {expected} slots, the evaluator has {got}; compile it for these parameters")]
+    #[error(
+        "the program was compiled for {expected} slots, the evaluator has {got}; compile it for these parameters"
+    )]
     Slots {
         /// Slots that the program was made for.
         expected: usize,

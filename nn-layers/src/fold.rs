@@ -99,12 +99,8 @@ impl Folded {
         composition: Composition,
     ) -> Result<Folded> {
         weights.check(network)?;
-        let mut folder = Folder {
-            network,
-            composition,
-            steps: Vec::new(),
-            forms: vec![None; network.nodes().len()],
-        };
+        let mut folder =
+            Folder { network, composition, steps: Vec::new(), forms: vec![None; network.nodes().len()] };
         let needed = needed(network);
         for node in network.nodes().iter().filter(|node| needed.contains(&node.id())) {
             folder.visit(node, weights, functions)?;
@@ -231,7 +227,9 @@ impl Folder<'_> {
             return Ok(composed);
         }
         let value = self.materialise(input)?;
-        Ok(Form::of_value(value, map.columns()).mapped(map, u64::MAX).unwrap_or_else(|| Form::constant(0, None)))
+        Ok(Form::of_value(value, map.columns())
+            .mapped(map, u64::MAX)
+            .unwrap_or_else(|| Form::constant(0, None)))
     }
 
     fn pointwise(&mut self, node: &Node, function: &Nonlinear) -> Result<Form> {

@@ -156,7 +156,10 @@ impl Layout {
         let (pixels, square) = (self.height * self.width, self.gap * self.gap);
         let (c, h, w) = (element / pixels, element / self.width % self.height, element % self.width);
         let within = c % square;
-        c / square * self.plane + (h * self.gap + within / self.gap) * self.row + w * self.gap + within % self.gap
+        c / square * self.plane
+            + (h * self.gap + within / self.gap) * self.row
+            + w * self.gap
+            + within % self.gap
     }
 
     /// The element at a place, `None` where there is none.
@@ -202,7 +205,8 @@ impl Layout {
                 got: blocks.iter().map(Vec::len).collect(),
             });
         }
-        let at = |place: usize| blocks.get(place / self.slots).and_then(|block| block.get(place % self.slots));
+        let at =
+            |place: usize| blocks.get(place / self.slots).and_then(|block| block.get(place % self.slots));
         Ok((0..self.elements()).map(|element| at(self.place(element)).copied().unwrap_or(0.0)).collect())
     }
 }

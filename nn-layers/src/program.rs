@@ -3,8 +3,8 @@
 mod build;
 mod clear;
 mod describe;
+mod schedule;
 mod symbolic;
-
 
 use std::sync::Arc;
 
@@ -12,7 +12,6 @@ use he_traits::{Diagonal, Function, Level, LinearMap, Polynomial, Schedule};
 
 pub use describe::StepSummary;
 pub use symbolic::{StepCost, SymbolicRun};
-
 
 use crate::approx::ActivationRecord;
 use crate::error::{Error, Result};
@@ -173,8 +172,8 @@ impl Program {
     /// [`Error::InputShape`] and [`Error::NotFinite`] for samples that do not fit.
     pub fn pack(&self, sample: &Tensor) -> Result<Vec<Diagonal>> {
         let expected = self.network.input_shape();
-        let fits = sample.shape() == expected
-            || matches!(sample.shape(), [1, shape @ ..] if shape == expected);
+        let fits =
+            sample.shape() == expected || matches!(sample.shape(), [1, shape @ ..] if shape == expected);
         if !fits {
             return Err(Error::InputShape {
                 network: self.network.name().to_owned(),

@@ -59,8 +59,7 @@ impl Program {
         }
         let mut steps = Vec::with_capacity(self.steps.len());
         for (index, step) in self.steps.iter().enumerate() {
-            let prepared =
-                observed(self, index, step, progress, || prepare_step(evaluator, step, keep))?;
+            let prepared = observed(self, index, step, progress, || prepare_step(evaluator, step, keep))?;
             steps.push(prepared);
         }
         let mut last_read: Vec<usize> = (0..=self.steps.len()).map(|value| value.saturating_sub(1)).collect();
@@ -159,7 +158,9 @@ fn prepare_step<E: Evaluator>(e: &E, step: &Step, keep: Keep) -> he_traits::Resu
             let bias = bias.as_ref().map(|blocks| blocks.iter().map(encode).collect()).transpose()?;
             Ok(PreparedStep::Linear { terms, bias })
         }
-        StepKind::Polynomial { input, .. } | StepKind::Exact { input, .. } => Ok(PreparedStep::Pointwise(*input)),
+        StepKind::Polynomial { input, .. } | StepKind::Exact { input, .. } => {
+            Ok(PreparedStep::Pointwise(*input))
+        }
     }
 }
 
@@ -182,9 +183,11 @@ fn run_step<E: Evaluator>(
                 };
                 sum = Some(match sum {
                     None => term,
-                    Some(sum) => {
-                        sum.par_iter().zip(&term).map(|(a, b)| e.add(a, b)).collect::<he_traits::Result<_>>()?
-                    }
+                    Some(sum) => sum
+                        .par_iter()
+                        .zip(&term)
+                        .map(|(a, b)| e.add(a, b))
+                        .collect::<he_traits::Result<_>>()?,
                 });
             }
             let sum = sum.unwrap_or_default();
@@ -230,10 +233,6 @@ fn mapped<E: Evaluator>(
     e.linear(&x.iter().collect::<Vec<_>>(), map)
 }
 
-fn dropped<E: Evaluator>(
-    e: &E,
-    x: &[E::Ciphertext],
-    level: Level,
-) -> he_traits::Result<Vec<E::Ciphertext>> {
+fn dropped<E: Evaluator>(e: &E, x: &[E::Ciphertext], level: Level) -> he_traits::Result<Vec<E::Ciphertext>> {
     x.par_iter().map(|x| e.drop_to(x, level)).collect()
 }

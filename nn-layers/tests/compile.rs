@@ -1,14 +1,15 @@
 //! Networks from graph to result: folding changes nothing, and packed programs agree with the clear executor on the clear
 //! reference, which enforces levels and refuses every key that the symbolic run did not name.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 mod common;
 
 use common::{assert_close, evaluator, free, random, random_network, run, strict, weights_of};
-use he_traits::{Keep, KeyNeeds, ClearEvaluator, ClearKeys, Level};
+use he_traits::{ClearEvaluator, ClearKeys, Keep, KeyNeeds, Level};
 use nn_layers::fold::{Composition, Folded};
 use nn_layers::{
-    Activation, AvgPool2d, Conv2d, Degree, Error, Flatten, Linear, Network, Options, Replacement, Tensor, approx,
-    clear, compile_for,
+    Activation, AvgPool2d, Conv2d, Degree, Error, Flatten, Linear, Network, Options, Replacement, Tensor,
+    approx, clear, compile_for,
 };
 use proptest::prelude::*;
 
@@ -143,7 +144,12 @@ fn a_program_that_does_not_fit_names_the_step() {
     let (_, profile) = strict(2048, 11);
     let options = Options { degree: Degree::Output { error: 1e-12, most: 31 }, ..Options::default() };
     let program = compile_for(&network, &weights, &inputs(&network, 4, 2), &options, &profile).unwrap();
-    assert!(program.activations().iter().any(|a| matches!(a.replacement, Replacement::Polynomial { degree: 3, .. })));
+    assert!(
+        program
+            .activations()
+            .iter()
+            .any(|a| matches!(a.replacement, Replacement::Polynomial { degree: 3, .. }))
+    );
 }
 
 #[test]
@@ -174,7 +180,9 @@ fn progress_names_each_step_before_and_after() {
     let evaluator = evaluator(&program, params, &profile);
     let mut heard = Vec::new();
     program
-        .prepare(&evaluator, Keep::Values, &mut |p| heard.push((p.index, p.step.name.clone(), p.seconds.is_some())))
+        .prepare(&evaluator, Keep::Values, &mut |p| {
+            heard.push((p.index, p.step.name.clone(), p.seconds.is_some()))
+        })
         .unwrap();
     let expected: Vec<_> = program
         .steps()

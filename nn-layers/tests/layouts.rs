@@ -94,7 +94,8 @@ proptest! {
 #[test]
 fn composition_is_the_product() {
     let (a, b) = (random(&[3, 5], 1), random(&[5, 4], 2));
-    let operator = |t: &nn_layers::Tensor, columns| Operator::matrix(nn_layers::lower::DenseMap::new(columns, t.data()));
+    let operator =
+        |t: &nn_layers::Tensor, columns| Operator::matrix(nn_layers::lower::DenseMap::new(columns, t.data()));
     let (a, b) = (operator(&a, 5), operator(&b, 4));
     let x = random(&[4], 3).into_data();
     let product = a.scaled(2.0).after(&b, 12).unwrap();

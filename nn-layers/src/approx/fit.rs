@@ -11,7 +11,7 @@ const GRID: usize = 4001;
 /// Points spread over the whole interval in a weighted fit.
 const COVER_POINTS: usize = 256;
 /// Their share of the weight: enough that the polynomial stays near the function where calibration shows few arguments.
-const COVER_SHARE: f64 = 0.02;
+const COVER_SHARE: f64 = 0.002;
 
 /// The polynomial of degree `degree` that agrees with `f` at the Chebyshev points of `interval`.
 ///

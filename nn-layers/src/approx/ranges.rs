@@ -56,8 +56,10 @@ impl Calibration {
             ranges.entry(node.id()).or_insert(Range::EMPTY).include(values.data());
         })?;
         let bound = ranges.values().map(|range| range.high.abs().max(range.low.abs())).fold(0.0, f64::max);
-        let read: BTreeMap<NodeId, Range> =
-            ranges.into_iter().filter(|(id, _)| activations(network).any(|node| node.inputs().contains(id))).collect();
+        let read: BTreeMap<NodeId, Range> = ranges
+            .into_iter()
+            .filter(|(id, _)| activations(network).any(|node| node.inputs().contains(id)))
+            .collect();
         let mut counts: BTreeMap<NodeId, Vec<u64>> = read.keys().map(|id| (*id, vec![0; BINS])).collect();
         clear::run_observed(network, weights, inputs, |node, values| {
             let Some((range, counts)) = read.get(&node.id()).zip(counts.get_mut(&node.id())) else { return };

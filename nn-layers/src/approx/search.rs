@@ -14,6 +14,8 @@ use crate::weights::Weights;
 const LEAST: usize = 3;
 /// Calibration inputs on which candidates are compared.
 const COMPARED_INPUTS: usize = 256;
+/// An error larger by this factor is no reason to spend a level.
+const NEXT_TO_NOTHING: f64 = 1.05;
 
 /// What a search over degrees looks at.
 pub struct Search<'a> {
@@ -31,10 +33,16 @@ pub struct Search<'a> {
 
 impl Search<'_> {
     /// A polynomial and its largest error for each activation that must be replaced.
-    pub(super) fn polynomials(&self, degree: Degree, replaced: &[&Node]) -> Result<BTreeMap<NodeId, (Chebyshev, f64)>> {
+    pub(super) fn polynomials(
+        &self,
+        degree: Degree,
+        replaced: &[&Node],
+    ) -> Result<BTreeMap<NodeId, (Chebyshev, f64)>> {
         let found: Vec<Chebyshev> = match degree {
             Degree::Fixed(degree) => replaced.iter().map(|node| self.weighted(node, degree)).collect(),
-            Degree::Error { error, most } => replaced.iter().map(|node| self.within(node, error, most)).collect(),
+            Degree::Error { error, most } => {
+                replaced.iter().map(|node| self.within(node, error, most)).collect()
+            }
             Degree::Output { error, most } => self.for_output(error, most, replaced)?,
         };
         let with_error = |(node, polynomial): (&&Node, Chebyshev)| {
@@ -86,11 +94,13 @@ impl Search<'_> {
             let Some((error, raised)) = best else { break };
             (reached, degrees) = (error, raised);
         }
+        // Where the error cannot be reached, degrees that change next to nothing are still not worth their levels.
+        let kept = error.max(NEXT_TO_NOTHING * reached);
         for index in 0..degrees.len() {
             let mut lowered = degrees.clone();
             let Some(degree) = lowered.get_mut(index).filter(|degree| **degree > LEAST) else { continue };
             *degree /= 2;
-            if self.output_error(&lowered, replaced, &inputs, &original)? <= error {
+            if self.output_error(&lowered, replaced, &inputs, &original)? <= kept {
                 degrees = lowered;
             }
         }
@@ -107,7 +117,8 @@ impl Search<'_> {
     ) -> Result<f64> {
         let mut network = self.network.clone();
         for (node, degree) in replaced.iter().zip(degrees) {
-            network = network.with_layer(node.name(), Activation::Polynomial(self.weighted(node, *degree)))?;
+            network =
+                network.with_layer(node.name(), Activation::Polynomial(self.weighted(node, *degree)))?;
         }
         let got = clear::run(&network, self.weights, inputs)?;
         let squares = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>();
@@ -128,7 +139,9 @@ impl Functions {
 /// The activation of a node at `x`.
 fn value(node: &Node, x: f64) -> f64 {
     match node.layer() {
-        crate::layers::Layer::Activation(activation) => activation.function().map_or(x, |function| function.at(x)),
+        crate::layers::Layer::Activation(activation) => {
+            activation.function().map_or(x, |function| function.at(x))
+        }
         _ => x,
     }
 }

@@ -27,7 +27,9 @@ impl Form {
     /// The value that this form is without any computation.
     pub(super) fn value(&self) -> Option<ValueId> {
         match self.terms.as_slice() {
-            [(value, operator)] if operator.is_identity() && self.bias.iter().all(|b| *b == 0.0) => Some(*value),
+            [(value, operator)] if operator.is_identity() && self.bias.iter().all(|b| *b == 0.0) => {
+                Some(*value)
+            }
             _ => None,
         }
     }
@@ -64,7 +66,10 @@ impl Form {
     /// Adds another form of as many elements.
     pub(super) fn add(&mut self, other: Form) {
         for (value, operator) in other.terms {
-            let same = self.terms.iter_mut().find(|(at, mine)| *at == value && mine.is_scalar() && operator.is_scalar());
+            let same = self
+                .terms
+                .iter_mut()
+                .find(|(at, mine)| *at == value && mine.is_scalar() && operator.is_scalar());
             match same {
                 Some((_, mine)) => *mine = mine.plus_scalar(&operator),
                 None => self.terms.push((value, operator)),

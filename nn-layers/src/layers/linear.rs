@@ -2,9 +2,9 @@
 
 use super::{Operation, Parameter, Refusal, one_input};
 use crate::clear::Job;
+use crate::clear::matmul::{Matrix, MatrixMut, multiply_add};
 use crate::lower::{DenseMap, Lowered, Operator};
 use crate::tensor::Tensor;
-use crate::clear::matmul::{Matrix, MatrixMut, multiply_add};
 
 /// PyTorch's `Linear`: `y = W x + b`.
 ///

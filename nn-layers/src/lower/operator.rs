@@ -110,7 +110,9 @@ impl Operator {
         for row in 0..self.rows {
             self.row(row, &mut |middle, outer| {
                 first.row(middle, &mut |column, inner| {
-                    let (Some(sum), Some(seen)) = (sums.get_mut(column), touched.get_mut(column)) else { return };
+                    let (Some(sum), Some(seen)) = (sums.get_mut(column), touched.get_mut(column)) else {
+                        return;
+                    };
                     *sum += outer * inner;
                     if !*seen {
                         *seen = true;

@@ -58,8 +58,7 @@ impl WindowMap {
             Taps::Weights(weights) => {
                 let [vertical, horizontal] = &self.windows;
                 let (ins, _) = self.channels_of_a_group();
-                let index =
-                    ((out * ins + within) * vertical.kernel + tap_y) * horizontal.kernel + tap_x;
+                let index = ((out * ins + within) * vertical.kernel + tap_y) * horizontal.kernel + tap_x;
                 weights.get(index).copied().unwrap_or(0.0)
             }
         }

@@ -34,7 +34,8 @@ impl<'a> Choice<'a> {
         }
         let mut best: Option<(f64, Layout)> = None;
         for candidate in candidates(shape, terms, slots) {
-            let seconds = terms.iter().map(|(operator, input)| self.seconds(operator, input, &candidate)).sum();
+            let seconds =
+                terms.iter().map(|(operator, input)| self.seconds(operator, input, &candidate)).sum();
             if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
                 best = Some((seconds, candidate));
             }

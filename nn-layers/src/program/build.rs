@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use he_traits::{Level, LinearMap, Profile, Schedule};
+use he_traits::{Level, LinearMap, Profile};
 
 use super::{Program, Step, StepKind, Term};
 use crate::approx::Functions;
@@ -18,7 +18,12 @@ impl Program {
     ///
     /// # Errors
     /// [`Error::Levels`] when the profile has too few levels, [`Error::Step`] when a map cannot be scheduled.
-    pub fn new(folded: &Folded, functions: Functions, weights: &Weights, profile: &Profile) -> Result<Program> {
+    pub fn new(
+        folded: &Folded,
+        functions: Functions,
+        weights: &Weights,
+        profile: &Profile,
+    ) -> Result<Program> {
         let layouts = layouts(folded, profile);
         let plan = Plan::new(folded, Some(&layouts))?;
         let input_level = plan.input_level(folded, profile)?;
@@ -27,7 +32,12 @@ impl Program {
             let output = ValueId(index + 1);
             let before = plan.before(index, input_level);
             let kind = lower(step, &layouts, at(&layouts, output), profile, before)?;
-            steps.push(Step { name: step.name.clone(), kind, before, after: plan.level(output, input_level) });
+            steps.push(Step {
+                name: step.name.clone(),
+                kind,
+                before,
+                after: plan.level(output, input_level),
+            });
         }
         Ok(Program {
             slots: profile.slots,
@@ -84,7 +94,7 @@ fn lower(
                         return Ok(Term::Value(*value));
                     }
                     let map = LinearMap::new(PackedMap::new(operator.clone(), input.clone(), output.clone()));
-                    let schedule = Schedule::choose(&map, profile, level)
+                    let schedule = super::schedule::choose(&map, input, profile, level)
                         .map_err(|source| Error::Step { step: step.name.clone(), source })?;
                     Ok(Term::Mapped { value: *value, map: Arc::new(map), schedule })
                 })
@@ -95,7 +105,9 @@ fn lower(
         FoldedKind::Pointwise { input, function } => Ok(match function.polynomial()? {
             Some(polynomial) => StepKind::Polynomial { input: *input, polynomial },
             None => match function {
-                crate::approx::Nonlinear::Exact(function) => StepKind::Exact { input: *input, function: *function },
+                crate::approx::Nonlinear::Exact(function) => {
+                    StepKind::Exact { input: *input, function: *function }
+                }
                 other => {
                     return Err(Error::BadLayer {
                         node: step.name.clone(),

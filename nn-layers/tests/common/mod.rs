@@ -1,7 +1,6 @@
 //! Random networks, and a program run on the clear reference under the rules of a real scheme.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
-
 use he_traits::{
     Clear, ClearCiphertext, ClearEvaluator, ClearKeys, ClearParams, Keep, Level, LinearStyle, Profile, Scheme,
 };
@@ -43,16 +42,23 @@ pub(crate) fn random_network(seed: u64) -> Network {
                 let (kernel, padding) = (rng.random_range(2..4), rng.random_range(0..2));
                 let stride = rng.random_range(1..3);
                 n.layer(&format!("pool{index}"), AvgPool2d::new(kernel).stride(stride).padding(padding));
-                (height, width) = ((height + 2 * padding - kernel) / stride + 1, (width + 2 * padding - kernel) / stride + 1);
+                (height, width) = (
+                    (height + 2 * padding - kernel) / stride + 1,
+                    (width + 2 * padding - kernel) / stride + 1,
+                );
             }
             _ => {
-                let (kernel, padding) = (rng.random_range(1..4usize).min(height).min(width), rng.random_range(0..2));
+                let (kernel, padding) =
+                    (rng.random_range(1..4usize).min(height).min(width), rng.random_range(0..2));
                 let (stride, out) = (rng.random_range(1..4), rng.random_range(1..6));
                 let layer = Conv2d::new(channels, out, kernel).stride(stride).padding(padding);
                 let layer = if rng.random_range(0..3) == 0 { layer.without_bias() } else { layer };
                 n.layer(&format!("conv{index}"), layer);
                 channels = out;
-                (height, width) = ((height + 2 * padding - kernel) / stride + 1, (width + 2 * padding - kernel) / stride + 1);
+                (height, width) = (
+                    (height + 2 * padding - kernel) / stride + 1,
+                    (width + 2 * padding - kernel) / stride + 1,
+                );
             }
         }
         match rng.random_range(0..4) {
