@@ -102,8 +102,8 @@ impl SealError {
         if status == 0 {
             return Ok(());
         }
-        // The codes are 32-bit patterns, sign-extended or not depending on the width of `long`.
-        let code = u32::try_from(i64::from(status) & 0xffff_ffff).unwrap_or(0);
+        // The codes are patterns of 32 bits in a `long`, which is wider on some systems.
+        let code = status as u32;
         let reason = match code {
             sys::NULL_POINTER => "a null pointer where an object was needed",
             sys::INVALID_ARGUMENT => "an argument does not fit the parameters",

@@ -1,10 +1,7 @@
 //! Operations on ciphertexts, decrypted and held against the same in the clear.
-#![expect(clippy::indexing_slicing, reason = "tests index what they have just made")]
 
-mod common;
-
+use crate::common::{Party, needs, uniform, uniform_complex};
 use backend_seal::{Ciphertext, Params, Seal};
-use common::{Party, needs, uniform, uniform_complex};
 use he_traits::{
     ClientScheme, Complex, Complex64, Diagonal, Encryptor as _, Error, Evaluator as _, Level, Result, Step,
 };

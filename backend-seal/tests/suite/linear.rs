@@ -1,11 +1,9 @@
 //! Linear maps on encrypted slots, held against the same map in the clear.
 
-mod common;
-
 use std::sync::Arc;
 
+use crate::common::{Party, needs, uniform, uniform_complex};
 use backend_seal::{Ciphertext, Params};
-use common::{Party, needs, uniform, uniform_complex};
 use he_traits::{
     Complex64, Error, Evaluator as _, Keep, KeyNeeds, Level, LinearMap, Result, Schedule, SparseMatrix,
 };

@@ -1,5 +1,4 @@
 //! One data owner and one server for a test.
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use backend_seal::{Ciphertext, Params, Seal, SealDecryptor, SealEncryptor, SealEvaluator, SecretKey};
 use he_traits::{
@@ -30,10 +29,6 @@ impl Party {
 
     pub(crate) fn slots(&self) -> usize {
         self.params.slots()
-    }
-
-    pub(crate) fn top(&self) -> Level {
-        Level::new(self.params.depth() as u32)
     }
 
     pub(crate) fn encrypt(&self, values: &[f64], level: u32) -> Result<Ciphertext> {

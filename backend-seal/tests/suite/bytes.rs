@@ -1,9 +1,7 @@
 //! Parameters, keys and ciphertexts as bytes: what comes back works, what was tampered with does not come back.
 
-mod common;
-
+use crate::common::{Party, needs, uniform};
 use backend_seal::{Ciphertext, EvaluationKeys, Params, PublicKey, Seal};
-use common::{Party, needs, uniform};
 use he_traits::{
     ClientScheme, Decryptor as _, Diagonal, Encryptor as _, Error, Evaluator as _, Level, Result, Scheme,
     Step,
