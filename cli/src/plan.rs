@@ -77,5 +77,5 @@ fn describe(backend: &str, plan: &Plan) -> String {
             units::seconds(step.estimated_seconds),
         ]);
     }
-    format!("{facts}\n{steps}\n\n")
+    format!("{facts}\n\n{steps}\n\n")
 }

@@ -23,7 +23,7 @@ pub(crate) fn figure(report: &Report) -> String {
     let mut html = String::from(
         "<section>\n<h2>Precision</h2>\n<p>Each dot is one output value of one sample: how far the decrypted value is from \
          the clear run of the same network. Lower is better.</p>\n\
-         <div class=\"charts\">\n",
+         <div class=\"charts thirds\">\n",
     );
     for (index, backend) in report.backends.iter().enumerate() {
         html.push_str(&plot(index, backend, decades));
