@@ -8,7 +8,7 @@ fn root() -> PathBuf {
 }
 
 fn read(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| std::panic::panic_any(format!("{path}: {e}")))
+    std::fs::read_to_string(root().join(path)).unwrap()
 }
 
 /// Every Rust file below a folder.
@@ -30,7 +30,12 @@ fn a_layer_is_a_file_and_a_line() {
     let list = read("nn-layers/src/layers.rs");
     let (_, list) = list.split_once("layers! {").unwrap();
     let (list, _) = list.split_once("\n}").unwrap();
-    let listed: Vec<&str> = list.lines().map(str::trim).filter(|l| !l.starts_with("///")).filter_map(|l| l.strip_suffix(',')).collect();
+    let listed: Vec<&str> = list
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.starts_with("///"))
+        .filter_map(|l| l.strip_suffix(','))
+        .collect();
     assert!(listed.contains(&"Conv2d"), "{listed:?}");
     let mut implemented = Vec::new();
     for path in sources(&root().join("nn-layers/src/layers")) {
@@ -81,7 +86,11 @@ fn a_network_is_a_file_a_line_and_its_weights() {
     for model in models::registry() {
         let module = model.name.replace('-', "_");
         assert!(root().join(format!("models/src/{module}.rs")).exists(), "{module}.rs");
-        assert!(root().join(format!("models/weights/{}.safetensors", model.name)).exists(), "weights of {}", model.name);
+        assert!(
+            root().join(format!("models/weights/{}.safetensors", model.name)).exists(),
+            "weights of {}",
+            model.name
+        );
         let lines = registry.lines().filter(|line| line.contains(&format!("{module}::MODEL"))).count();
         assert_eq!(lines, 1, "{} stands in one line of the registry", model.name);
         model.weights().unwrap();
