@@ -2,8 +2,8 @@
 
 pub mod rounded;
 
-use henna::layers::{Activation, AvgPool2d, Conv2d, Error, Flatten, Linear, Network, Tensor, Weights, train};
 use henna::layers::compile::{Options, compile};
+use henna::layers::{Activation, AvgPool2d, Conv2d, Error, Flatten, Linear, Network, Tensor, Weights, train};
 use henna::traits::{ClientScheme, Decryptor, Encryptor, Evaluator, Keep, Scheme};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -49,7 +49,8 @@ pub fn run_encrypted<S: ClientScheme>(images: &Tensor) -> Result<Vec<Tensor>, Er
     for image in 0..images.batch() {
         let blocks = program.pack(&images.rows(image, image + 1))?;
         let at = program.input_level();
-        let encrypted: Result<Vec<_>, _> = blocks.iter().map(|block| encryptor.encrypt(block, at, &mut rng)).collect();
+        let encrypted: Result<Vec<_>, _> =
+            blocks.iter().map(|block| encryptor.encrypt(block, at, &mut rng)).collect();
         samples.push(encrypted?);
     }
     let results = prepared.run(&evaluator, samples, &mut |_| {})?;

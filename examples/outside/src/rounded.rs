@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
+use henna::traits::client::{CryptoRng, Zeroizing};
 use henna::traits::wire::{Decode, Encode, Kind, Reader, Writer, fingerprint};
 use henna::traits::{
-    Absent, Assumption, ClientScheme, Cost, Costs, Decryptor, Diagonal, Encryptor, Error, Evaluator, Keep, KeyNeeds, Keys,
-    Level, LinearMap, LinearStyle, NoEncryptor, Profile, Requirements, Result, Schedule, Scheme, Security, Sharing, Sizes,
-    Step, bsgs,
+    Absent, Assumption, ClientScheme, Cost, Costs, Decryptor, Diagonal, Encryptor, Error, Evaluator, Keep,
+    KeyNeeds, Keys, Level, LinearMap, LinearStyle, NoEncryptor, Profile, Requirements, Result, Schedule,
+    Scheme, Security, Sharing, Sizes, Step, bsgs,
 };
-use henna::traits::client::{CryptoRng, Zeroizing};
 
 /// Bits after the point that survive an operation.
 const BITS: i32 = 40;
@@ -66,7 +66,9 @@ impl Parameters {
     /// Parameters of `slots` slots and `top` levels.
     pub fn new(slots: usize, top: u32) -> Result<Self> {
         if slots == 0 || slots > 1 << 20 || top > 100 {
-            return Err(Error::parameters(format!("1 to 2^20 slots and at most 100 levels, got {slots} and {top}")));
+            return Err(Error::parameters(format!(
+                "1 to 2^20 slots and at most 100 levels, got {slots} and {top}"
+            )));
         }
         Ok(Self { slots, top })
     }
@@ -119,7 +121,18 @@ impl Scheme for Rounded {
                 attacks: Vec::new(),
                 sharing_decryptions: Sharing::Safe,
             },
-            costs: Costs { encode: pass, add: pass, mul: pass, mul_plain: pass, rotate: pass, rotate_hoisted: pass, ..Costs::default() },
+            costs: Costs {
+                encode: pass,
+                encrypt: pass,
+                decrypt: pass,
+                rescale: pass,
+                add: pass,
+                mul: pass,
+                mul_plain: pass,
+                rotate: pass,
+                rotate_hoisted: pass,
+                ..Costs::default()
+            },
             linear: LinearStyle::Diagonals,
             values_at_once: 1,
             exact: false,
@@ -276,7 +289,8 @@ impl Encode for Parameters {
 
 impl Decode<()> for Parameters {
     fn from_bytes(bytes: &[u8], (): &()) -> Result<Self> {
-        let mut reader = Reader::new(bytes, Kind { backend: Rounded::NAME, object: "params", fingerprint: 0 })?;
+        let mut reader =
+            Reader::new(bytes, Kind { backend: Rounded::NAME, object: "params", fingerprint: 0 })?;
         let (slots, top) = (reader.u64()?, reader.u32()?);
         reader.finish()?;
         Self::new(usize::try_from(slots).unwrap_or(0), top)
@@ -286,7 +300,10 @@ impl Decode<()> for Parameters {
 impl Encode for Ciphertext {
     fn to_bytes(&self) -> Result<Vec<u8>> {
         // A ciphertext does not know its parameters; its slots stand in for them.
-        let mut writer = Writer::new(Kind { backend: Rounded::NAME, object: "ctxt", fingerprint: self.slots.len() as u64 }, 4 + 8 * self.slots.len());
+        let mut writer = Writer::new(
+            Kind { backend: Rounded::NAME, object: "ctxt", fingerprint: self.slots.len() as u64 },
+            4 + 8 * self.slots.len(),
+        );
         writer.u32(self.level.get().unwrap_or(0)).f64s(&self.slots);
         Ok(writer.finish())
     }
