@@ -6,20 +6,20 @@ use crate::{Seal, params::Params};
 
 /// Seconds on one thread at N = 16384, to be scaled by N log N.
 ///
-/// Measured on 2026-11-21, SEAL 4.0.0 without HEXL as `sealy` 0.2.0 compiles it, release profile, one thread, levels 1 to 8, on an
-/// AVX-512 machine of two cores that was busy with other work: trust the ratios, an idle one is about 1.4 times faster.
+/// Measured on 2026-11-21, SEAL 4.0.0 without HEXL as `sealy` 0.2.0 compiles it, release profile, one thread, CPU time, levels 1 to
+/// 8, on an AVX-512 machine of two cores with other work on it: an idle one may be a third faster, the ratios hold.
 /// `cargo run --release -p backend-seal --example costs` measures again.
 const MEASURED: Costs = Costs {
-    encode: Cost { base: 1.0e-3, per_limb: 2.4e-4, per_limb_squared: 0.0 },
-    encrypt: Cost { base: 3.7e-3, per_limb: 1.5e-3, per_limb_squared: 0.0 },
-    decrypt: Cost { base: 0.0, per_limb: 6.2e-4, per_limb_squared: 6.5e-5 },
-    add: Cost { base: 0.0, per_limb: 4.7e-5, per_limb_squared: 0.0 },
-    mul_plain: Cost { base: 0.0, per_limb: 1.1e-4, per_limb_squared: 0.0 },
-    mul: Cost { base: 0.0, per_limb: 1.45e-3, per_limb_squared: 2.7e-4 },
-    rescale: Cost { base: 0.0, per_limb: 5.2e-4, per_limb_squared: 0.0 },
-    rotate: Cost { base: 0.0, per_limb: 1.9e-3, per_limb_squared: 1.76e-4 },
+    encode: Cost { base: 4.5e-4, per_limb: 2.9e-4, per_limb_squared: 0.0 },
+    encrypt: Cost { base: 2.0e-3, per_limb: 1.7e-3, per_limb_squared: 0.0 },
+    decrypt: Cost { base: 0.0, per_limb: 5.3e-4, per_limb_squared: 8.0e-5 },
+    add: Cost { base: 0.0, per_limb: 5.0e-5, per_limb_squared: 0.0 },
+    mul_plain: Cost { base: 0.0, per_limb: 9.3e-5, per_limb_squared: 0.0 },
+    mul: Cost { base: 0.0, per_limb: 1.1e-3, per_limb_squared: 2.8e-4 },
+    rescale: Cost { base: 0.0, per_limb: 4.9e-4, per_limb_squared: 0.0 },
+    rotate: Cost { base: 0.0, per_limb: 8.9e-4, per_limb_squared: 2.7e-4 },
     // SEAL has no hoisting.
-    rotate_hoisted: Cost { base: 0.0, per_limb: 1.9e-3, per_limb_squared: 1.76e-4 },
+    rotate_hoisted: Cost { base: 0.0, per_limb: 8.9e-4, per_limb_squared: 2.7e-4 },
     entry: Cost { base: 0.0, per_limb: 0.0, per_limb_squared: 0.0 },
     exact_slot: Cost { base: 0.0, per_limb: 0.0, per_limb_squared: 0.0 },
 };
