@@ -1,7 +1,7 @@
 //! Looks for the tools that `sealy` needs to compile SEAL, and says in one sentence what to do when one is missing.
 //!
-//! Cargo runs this beside the build script of `sealy`, not before it; but `sealy`'s waits for bindgen to be compiled, so this one
-//! is heard first. Nothing is compiled or linked here.
+//! Cargo runs this beside the build script of `sealy`, in no promised order: with few cores `sealy`'s may fail first, and then its
+//! own last line names the tool ("is `cmake` not installed?"). `scripts/setup` looks before cargo starts. Nothing is compiled here.
 
 use std::{
     env,
