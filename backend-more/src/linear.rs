@@ -7,7 +7,7 @@ use he_traits::{Error, Generator, Geometry, LinearMap, Result};
 use crate::Ciphertext;
 use crate::product::{Rows, SparseProduct};
 
-/// A linear map, analysed for [`SparseProduct`].
+/// A linear map, analysed for a sparse product.
 pub struct PreparedMap {
     geometry: Geometry,
     product: SparseProduct,
