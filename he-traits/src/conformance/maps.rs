@@ -1,5 +1,6 @@
 //! The linear maps of the suite, with the schedules by which they are tried.
 
+use std::fmt;
 use std::sync::Arc;
 
 use rand::{RngExt, SeedableRng};
@@ -8,12 +9,21 @@ use rand_chacha::ChaCha20Rng;
 use crate::{Complex64, LinearMap, LinearStyle, Profile, Result, Schedule, SparseMatrix};
 
 /// A map, and how it is computed.
+#[derive(Clone)]
 pub(super) struct MapCase {
     pub(super) name: String,
     pub(super) map: Arc<LinearMap>,
     pub(super) schedule: Schedule,
     /// Bounds the growth of errors: the largest sum of absolute values of a row, and its number of entries.
     pub(super) weight: f64,
+    /// Largest sum of absolute values of a row: how much larger than its inputs an output can be.
+    pub(super) growth: f64,
+}
+
+impl fmt::Debug for MapCase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
 }
 
 /// Largest divisor of `n` that is at most `limit`.
@@ -94,11 +104,13 @@ pub(super) fn cases(profile: &Profile) -> Result<Vec<MapCase>> {
     }
     let mut cases = Vec::new();
     for (name, rows, columns, copies, entries) in list {
-        let weight = weight(rows, &entries);
+        let weight = largest_row(rows, &entries, |entry| 2.0 + entry.norm()) + 2.0;
+        let growth = largest_row(rows, &entries, |entry| entry.norm());
         let map = LinearMap::new(SparseMatrix::from_entries(rows, columns, entries)?).with_copies(copies);
         let map = Arc::new(map);
         for (how, schedule) in schedules(profile, &map)? {
-            cases.push(MapCase { name: format!("{name}, {how}"), map: Arc::clone(&map), schedule, weight });
+            let name = format!("{name}, {how}");
+            cases.push(MapCase { name, map: Arc::clone(&map), schedule, weight, growth });
         }
     }
     Ok(cases)
@@ -108,14 +120,14 @@ fn identity(size: usize) -> Entries {
     (0..size).map(|i| (i, i, Complex64::ONE)).collect()
 }
 
-fn weight(rows: usize, entries: &Entries) -> f64 {
+fn largest_row(rows: usize, entries: &Entries, size: impl Fn(&Complex64) -> f64) -> f64 {
     let mut sums = vec![0.0; rows];
     for (row, _, entry) in entries {
         if let Some(sum) = sums.get_mut(*row) {
-            *sum += 2.0 + entry.norm();
+            *sum += size(entry);
         }
     }
-    super::bench::largest(&sums) + 2.0
+    super::bench::largest(&sums)
 }
 
 fn schedules(profile: &Profile, map: &LinearMap) -> Result<Vec<(&'static str, Schedule)>> {

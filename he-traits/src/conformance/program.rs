@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::bench::{Bench, Owner};
+use super::maps::MapCase;
 use super::violation::{Breach, Outcome, Refusal, Violation};
 use crate::{
-    Clear, ClearParams, ClientScheme, Diagonal, Encryptor, Evaluator, KeyNeeds, Level, Result, Scheme, Step,
-    Symbolic,
+    Clear, ClearParams, ClientScheme, Diagonal, Encryptor, Evaluator, Keep, KeyNeeds, Level, Polynomial,
+    Result, Scheme, Step, Symbolic,
 };
 
 mod draw;
 
 /// One operation; operands are positions of earlier values.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) enum Operation {
     Add(usize, usize),
     Sub(usize, usize),
@@ -26,6 +27,8 @@ pub(super) enum Operation {
     DropTo(usize, Level),
     Combine(Vec<(f64, usize)>, f64, Level),
     MulSum(Vec<(usize, usize)>),
+    Linear(usize, MapCase),
+    Polynomial(usize, Polynomial),
 }
 
 impl Operation {
@@ -37,7 +40,9 @@ impl Operation {
             | Self::AddPlain(a, _)
             | Self::MulPlain(a, _)
             | Self::Rotate(a, _)
-            | Self::DropTo(a, _) => vec![*a],
+            | Self::DropTo(a, _)
+            | Self::Linear(a, _)
+            | Self::Polynomial(a, _) => vec![*a],
             Self::Combine(terms, ..) => terms.iter().map(|(_, x)| *x).collect(),
             Self::MulSum(pairs) => pairs.iter().flat_map(|(a, b)| [*a, *b]).collect(),
         }
@@ -65,6 +70,12 @@ impl Operation {
                 let pairs: Result<Vec<_>> = pairs.iter().map(|(a, b)| Ok((v(a)?, v(b)?))).collect();
                 e.mul_sum(&pairs?)
             }
+            Self::Linear(a, case) => {
+                let map = e.prepare(&case.map, &case.schedule, e.level(v(a)?), Keep::Values)?;
+                let blocks = e.linear(&[v(a)?], &map)?;
+                blocks.into_iter().next().ok_or_else(|| crate::Error::shape("linear", "one block", "none"))
+            }
+            Self::Polynomial(a, polynomial) => e.polynomial(v(a)?, polynomial),
         }
     }
 }
@@ -138,8 +149,10 @@ impl Program {
 /// As many random programs as the options say.
 pub(super) fn run<S: ClientScheme>(bench: &mut Bench<S>) -> Outcome {
     for _ in 0..bench.options.programs {
-        let program = draw::program(bench);
         bench.law("keys from a symbolic run");
+        let maps = super::maps::cases(&bench.profile);
+        let maps = bench.pass(|| "maps of a program".to_owned(), bench.profile.top, maps)?;
+        let program = draw::program(bench, &maps);
         let needs = program.needs(bench);
         let needs = bench.pass(|| format!("symbolic run of {program}"), bench.profile.top, needs)?;
         let owner = Owner::<S>::new(&bench.params, &needs, &mut bench.rng);

@@ -1,12 +1,8 @@
-//! The conformance suite can fail: backends with one defect each, and the law that must name it.
-//!
-//! A broken backend is the clear reference with a number for its defect.
-#![cfg(feature = "conformance")]
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
+//! The clear reference with a number for its defect.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use std::sync::Arc;
 
-use he_traits::conformance::{Options, Suite};
 use he_traits::wire::{Decode, Encode, Kind, Reader, Writer};
 use he_traits::*;
 use rand::CryptoRng;
@@ -17,45 +13,54 @@ type Clears = ClearEvaluator;
 
 /// The clear reference with the defect that its parameters name; 0 is none. One type for all defects: the suite is compiled
 /// once.
-struct Broken;
+pub(crate) struct Broken;
 
-const ROTATES_RIGHT: u8 = 1;
-const MUL_KEEPS_LEVEL: u8 = 2;
-const ADDS_UNEQUAL_LEVELS: u8 = 3;
-const DROPS_LAST_SLOT: u8 = 4;
-const ACCEPTS_NAN: u8 = 5;
-const IGNORES_SIGN_OF_STEP: u8 = 6;
-const COMBINE_FORGETS_CONSTANT: u8 = 7;
-const MUL_PLAIN_KEEPS_LEVEL: u8 = 8;
-const LINEAR_FORGETS_SECOND_BLOCK: u8 = 9;
-const READS_TRUNCATED: u8 = 10;
-const POLYNOMIAL_LANDS_TOO_LOW: u8 = 11;
-const ROTATE_MANY_REPEATS_FIRST: u8 = 12;
-const MISSING_KEY_UNREPORTED: u8 = 13;
-const SIGMOID_APPROXIMATED: u8 = 14;
-const NOISY: u8 = 15;
-const MUL_SUM_FORGETS_LAST: u8 = 16;
-const DROP_TO_RAISES: u8 = 17;
-const SUB_SWAPPED: u8 = 18;
-const MULTIPLIES_AT_ZERO: u8 = 19;
-const CONJUGATE_DOES_NOTHING: u8 = 20;
-const COMBINE_ROUNDS_COEFFICIENTS: u8 = 21;
-const PROFILE_PROMISES_EXACT: u8 = 22;
-const READS_ANY_SECRET: u8 = 23;
-const CHEBYSHEV_AS_POWERS: u8 = 24;
-const TAKES_FOREIGN_KEYS: u8 = 25;
-const LINEAR_REPEATS_FIRST_VALUE: u8 = 26;
-const KEYGEN_FORGETS_A_ROTATION: u8 = 27;
-const WRONG_WITH_FEW_KEYS: u8 = 28;
-const DROPS_IMAGINARY_PART: u8 = 29;
-const ACCEPTS_ANY_SCHEDULE: u8 = 30;
-const PADS_SHORT_VECTORS: u8 = 31;
-const MUL_PLAIN_SUM_FORGETS_LEVEL: u8 = 32;
-const ADD_SCALAR_SKIPS_NEGATIVE: u8 = 33;
-const FACTOR_NOT_REPEATED: u8 = 34;
+pub(crate) const ROTATES_RIGHT: u8 = 1;
+pub(crate) const MUL_KEEPS_LEVEL: u8 = 2;
+pub(crate) const ADDS_UNEQUAL_LEVELS: u8 = 3;
+pub(crate) const DROPS_LAST_SLOT: u8 = 4;
+pub(crate) const ACCEPTS_NAN: u8 = 5;
+pub(crate) const IGNORES_SIGN_OF_STEP: u8 = 6;
+pub(crate) const COMBINE_FORGETS_CONSTANT: u8 = 7;
+pub(crate) const MUL_PLAIN_KEEPS_LEVEL: u8 = 8;
+pub(crate) const LINEAR_FORGETS_SECOND_BLOCK: u8 = 9;
+pub(crate) const READS_TRUNCATED: u8 = 10;
+pub(crate) const POLYNOMIAL_LANDS_TOO_LOW: u8 = 11;
+pub(crate) const ROTATE_MANY_REPEATS_FIRST: u8 = 12;
+pub(crate) const MISSING_KEY_UNREPORTED: u8 = 13;
+pub(crate) const SIGMOID_APPROXIMATED: u8 = 14;
+pub(crate) const NOISY: u8 = 15;
+pub(crate) const MUL_SUM_FORGETS_LAST: u8 = 16;
+pub(crate) const DROP_TO_RAISES: u8 = 17;
+pub(crate) const SUB_SWAPPED: u8 = 18;
+pub(crate) const MULTIPLIES_AT_ZERO: u8 = 19;
+pub(crate) const CONJUGATE_DOES_NOTHING: u8 = 20;
+pub(crate) const COMBINE_ROUNDS_COEFFICIENTS: u8 = 21;
+pub(crate) const PROFILE_PROMISES_EXACT: u8 = 22;
+pub(crate) const READS_ANY_SECRET: u8 = 23;
+pub(crate) const CHEBYSHEV_AS_POWERS: u8 = 24;
+pub(crate) const TAKES_FOREIGN_KEYS: u8 = 25;
+pub(crate) const LINEAR_REPEATS_FIRST_VALUE: u8 = 26;
+pub(crate) const KEYGEN_FORGETS_A_ROTATION: u8 = 27;
+pub(crate) const WRONG_WITH_FEW_KEYS: u8 = 28;
+pub(crate) const DROPS_IMAGINARY_PART: u8 = 29;
+pub(crate) const ACCEPTS_ANY_SCHEDULE: u8 = 30;
+pub(crate) const PADS_SHORT_VECTORS: u8 = 31;
+pub(crate) const MUL_PLAIN_SUM_FORGETS_LEVEL: u8 = 32;
+pub(crate) const ADD_SCALAR_SKIPS_NEGATIVE: u8 = 33;
+pub(crate) const FACTOR_NOT_REPEATED: u8 = 34;
+pub(crate) const LINEAR_WRONG_WITH_FEW_KEYS: u8 = 35;
+pub(crate) const POLYNOMIAL_WRONG_WITH_FEW_KEYS: u8 = 36;
+/// No defect: the levels from 1 to the top less 1 can be refreshed. Those that follow refresh wrongly.
+pub(crate) const REFRESHES: u8 = 37;
+pub(crate) const REFRESH_LANDS_TOO_LOW: u8 = 38;
+pub(crate) const REFRESH_SWAPS: u8 = 39;
+pub(crate) const REFRESH_FORGETS_SECOND: u8 = 40;
+pub(crate) const REFRESH_GOES_TOO_HIGH: u8 = 41;
+pub(crate) const REFRESH_IS_COARSE: u8 = 42;
 
 #[derive(Clone, PartialEq)]
-struct Params(ClearParams, u8);
+pub(crate) struct Params(pub(crate) ClearParams, pub(crate) u8);
 
 const KIND: Kind = Kind { backend: "broken", object: "params", fingerprint: 0 };
 
@@ -109,6 +114,11 @@ impl Scheme for Broken {
         if params.1 == PROFILE_PROMISES_EXACT {
             profile.exact = true;
         }
+        if (REFRESHES..=REFRESH_IS_COARSE).contains(&params.1) {
+            let highest_output = profile.top.spend("refresh", 1)?;
+            let lowest_input = Level::new(1);
+            profile.refresh = Some(RefreshProfile { lowest_input, highest_output, bound: 2.0, seconds: 1.0 });
+        }
         Ok(profile)
     }
 
@@ -130,7 +140,7 @@ impl Scheme for Broken {
     }
 }
 
-struct Evaluates {
+pub(crate) struct Evaluates {
     inner: Clears,
     profile: Profile,
     params: ClearParams,
@@ -138,7 +148,7 @@ struct Evaluates {
     defect: u8,
 }
 
-struct Map {
+pub(crate) struct Map {
     inner: <Clears as Evaluator>::Map,
     in_blocks: usize,
 }
@@ -240,6 +250,9 @@ impl Evaluator for Evaluates {
 
     fn linear(&self, x: &[&Ct], map: &Map) -> Result<Vec<Ct>> {
         let results = self.inner.linear(x, &map.inner)?;
+        if self.defect == LINEAR_WRONG_WITH_FEW_KEYS && self.rotations < 8 {
+            return results.iter().map(|y| self.inner.neg(y)).collect();
+        }
         if self.defect == LINEAR_FORGETS_SECOND_BLOCK {
             let zeros: Vec<_> =
                 x.iter().map(|x| self.at(&vec![Complex64::ZERO; x.slots().len()], x.level())).collect();
@@ -304,11 +317,18 @@ impl Evaluator for Evaluates {
         let value = self
             .inner
             .polynomial(x, if self.defect == CHEBYSHEV_AS_POWERS { &as_powers } else { polynomial })?;
+        if self.defect == POLYNOMIAL_WRONG_WITH_FEW_KEYS && self.rotations < 8 {
+            return self.inner.neg(&value);
+        }
         let lower = value.level().spend("polynomial", 1);
         match lower {
             Ok(lower) if self.defect == POLYNOMIAL_LANDS_TOO_LOW => self.inner.drop_to(&value, lower),
             _ => Ok(value),
         }
+    }
+
+    fn refresh(&self) -> Option<impl Refresh<Ct>> {
+        self.profile.refresh.clone().map(|inner| Capability { inner, broken: self })
     }
 
     fn exact(&self) -> Option<impl Exact<Ct>> {
@@ -323,6 +343,25 @@ impl Evaluator for Evaluates {
 struct Capability<'a, X> {
     inner: X,
     broken: &'a Evaluates,
+}
+
+impl Refresh<Ct> for Capability<'_, RefreshProfile> {
+    fn refresh(&self, x: &[&Ct], _: Parts, to: Level) -> Result<Vec<Ct>> {
+        let defect = self.broken.defect;
+        if to > self.inner.highest_output && defect != REFRESH_GOES_TOO_HIGH {
+            return Err(Error::LevelRaise { op: "refresh", from: self.inner.highest_output, to });
+        }
+        let to = if defect == REFRESH_LANDS_TOO_LOW { to.spend("refresh", 1)? } else { to };
+        let coarse = |v: &Complex64| if defect == REFRESH_IS_COARSE { v.re.round().into() } else { *v };
+        let mut fresh: Vec<Ct> =
+            x.iter().map(|x| self.broken.at(&x.slots().iter().map(coarse).collect::<Vec<_>>(), to)).collect();
+        match defect {
+            REFRESH_SWAPS => fresh.reverse(),
+            REFRESH_FORGETS_SECOND => fresh.truncate(1),
+            _ => {}
+        }
+        Ok(fresh)
+    }
 }
 
 impl<X: Exact<Ct>> Exact<Ct> for Capability<'_, X> {
@@ -350,7 +389,7 @@ impl<X: Complex<Ct>> Complex<Ct> for Capability<'_, X> {
     }
 }
 
-struct Encrypts(ClearParams, <Clear as ClientScheme>::Encryptor, u8);
+pub(crate) struct Encrypts(ClearParams, <Clear as ClientScheme>::Encryptor, u8);
 
 impl Encryptor for Encrypts {
     type Ciphertext = Ct;
@@ -378,7 +417,7 @@ impl Encryptor for Encrypts {
     }
 }
 
-struct Decrypts(<Clear as ClientScheme>::Decryptor, u8);
+pub(crate) struct Decrypts(<Clear as ClientScheme>::Decryptor, u8);
 
 impl Decryptor for Decrypts {
     type Ciphertext = Ct;
@@ -435,101 +474,4 @@ impl ClientScheme for Broken {
         }
         Clear::secret_from_bytes(&params.0, bytes)
     }
-}
-
-fn parameters() -> ClearParams {
-    ClearParams::new(32, Level::new(4)).unwrap().with_linear(LinearStyle::Diagonals)
-}
-
-fn suite(defect: u8, params: ClearParams) -> Suite<Broken> {
-    let foreign = ClearParams::new(64, params.top()).unwrap();
-    let options = Options { seed: 3, degrees: vec![2, 3, 5], programs: 6, ..Options::default() };
-    Suite::new(Params(params, defect)).foreign(Params(foreign, defect)).options(options)
-}
-
-/// The suite must fail, and name this law.
-fn names(defect: u8, params: ClearParams, law: &str) {
-    match suite(defect, params).run() {
-        Ok(report) => panic!("defect {defect} passed the suite:\n{report}"),
-        Err(violation) => {
-            println!("{violation}");
-            assert_eq!(violation.law, law, "defect {defect} is named otherwise: {violation}");
-        }
-    }
-}
-
-#[test]
-fn the_wrapper_itself_passes() {
-    for params in [parameters(), parameters().with_complex(true).with_exact(true)] {
-        suite(0, params).run().unwrap_or_else(|violation| panic!("{violation}"));
-    }
-    suite(0, ClearParams::new(32, Level::UNBOUNDED).unwrap())
-        .run()
-        .unwrap_or_else(|violation| panic!("{violation}"));
-}
-
-#[test]
-fn wrong_values_are_named() {
-    let params = parameters();
-    names(ROTATES_RIGHT, params, "rotate");
-    names(DROPS_LAST_SLOT, params, "encrypt");
-    names(IGNORES_SIGN_OF_STEP, params, "rotate");
-    names(COMBINE_FORGETS_CONSTANT, params, "combine");
-    names(COMBINE_ROUNDS_COEFFICIENTS, params, "combine");
-    names(LINEAR_FORGETS_SECOND_BLOCK, params, "linear");
-    names(LINEAR_REPEATS_FIRST_VALUE, params, "linear");
-    names(ROTATE_MANY_REPEATS_FIRST, params, "rotate_many");
-    names(NOISY, params, "encrypt");
-    names(MUL_SUM_FORGETS_LAST, params, "mul_sum");
-    names(SUB_SWAPPED, params, "sub");
-    names(CHEBYSHEV_AS_POWERS, params, "polynomial");
-    names(ADD_SCALAR_SKIPS_NEGATIVE, params, "add_scalar");
-    names(FACTOR_NOT_REPEATED, params, "mul_plain");
-}
-
-#[test]
-fn wrong_levels_are_named() {
-    let params = parameters();
-    names(MUL_KEEPS_LEVEL, params, "mul");
-    names(MUL_PLAIN_KEEPS_LEVEL, params, "mul_plain");
-    names(MUL_PLAIN_SUM_FORGETS_LEVEL, params, "mul_plain_sum");
-    names(POLYNOMIAL_LANDS_TOO_LOW, params, "polynomial");
-    names(ADDS_UNEQUAL_LEVELS, params, "level mismatch");
-    names(DROP_TO_RAISES, params, "level raise");
-    names(MULTIPLIES_AT_ZERO, params, "level exhausted");
-}
-
-#[test]
-fn what_should_have_been_refused_is_named() {
-    let params = parameters();
-    names(ACCEPTS_NAN, params, "finite");
-    names(PADS_SHORT_VECTORS, params, "shape");
-    names(DROPS_IMAGINARY_PART, params, "real slots");
-    names(ACCEPTS_ANY_SCHEDULE, params, "schedule");
-    names(MISSING_KEY_UNREPORTED, params, "missing keys");
-    names(READS_TRUNCATED, params, "bytes of ciphertexts");
-    names(READS_ANY_SECRET, params, "bytes of the secret key");
-    names(TAKES_FOREIGN_KEYS, params, "foreign parameters");
-}
-
-#[test]
-fn false_promises_are_named() {
-    let params = parameters();
-    names(PROFILE_PROMISES_EXACT, params, "profile");
-    names(SIGMOID_APPROXIMATED, params.with_exact(true), "exact");
-    names(CONJUGATE_DOES_NOTHING, params.with_complex(true), "complex");
-}
-
-#[test]
-fn only_random_programs_find_some() {
-    let params = parameters();
-    names(KEYGEN_FORGETS_A_ROTATION, params, "keys from a symbolic run");
-    names(WRONG_WITH_FEW_KEYS, params, "random programs");
-}
-
-#[test]
-fn a_failing_program_is_cut_to_what_fails() {
-    let violation = suite(WRONG_WITH_FEW_KEYS, parameters()).run().unwrap_err();
-    let operations = violation.case.matches(" = ").count();
-    assert!(operations < 20 && violation.case.contains("AddScalar"), "{violation}");
 }
