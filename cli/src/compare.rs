@@ -36,10 +36,14 @@ fn announce(request: &Request, plans: &[Result<record::Plan, Failure>], sizes: &
         match plan {
             Ok(plan) => {
                 let all = plan.estimated_seconds * (sizes.samples * runs) as f64;
+                // Below a second the work of starting threads and children, which no cost model counts, outweighs the rest.
+                let about = match all {
+                    all if all < 1.0 => "about a second at most".to_owned(),
+                    all => format!("about {}", units::seconds(all)),
+                };
                 eprintln!(
-                    "{backend}: {} samples x {runs} runs, about {} ({} a sample on one thread, by its cost model)",
+                    "{backend}: {} samples x {runs} runs, {about} ({} a sample on one thread, by its cost model)",
                     sizes.samples,
-                    units::seconds(all),
                     units::seconds(plan.estimated_seconds)
                 );
             }
