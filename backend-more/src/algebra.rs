@@ -23,7 +23,7 @@ pub(crate) fn at_period(x: &Ciphertext, period: usize) -> Cow<'_, Ciphertext> {
 }
 
 /// A plaintext vector at a period that its own one divides.
-fn values_at_period(values: &[f64], period: usize) -> Cow<'_, [f64]> {
+pub(crate) fn values_at_period(values: &[f64], period: usize) -> Cow<'_, [f64]> {
     if values.len() == period {
         return Cow::Borrowed(values);
     }

@@ -8,64 +8,99 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Numbers below which a buffer is left to the allocator.
-const SMALLEST: usize = 512;
+use crate::kernel::Line;
 
-/// Numbers that may wait in all: 256 MiB.
-const CAPACITY: usize = 1 << 25;
+/// Bytes below which a buffer is left to the allocator.
+const SMALLEST: usize = 4096;
 
-struct Waiting {
-    by_length: BTreeMap<usize, Vec<Vec<f64>>>,
-    numbers: usize,
+/// Bytes of one kind that may wait in all: 256 MiB.
+const CAPACITY: usize = 1 << 28;
+
+/// What a buffer is made of.
+pub(crate) trait Element: Copy + 'static {
+    /// What a buffer holds that nobody wrote to yet.
+    const ZERO: Self;
+
+    /// The buffers of this kind that wait.
+    fn waiting() -> &'static Mutex<Waiting<Self>>;
 }
 
-static WAITING: Mutex<Waiting> = Mutex::new(Waiting { by_length: BTreeMap::new(), numbers: 0 });
+impl Element for f64 {
+    const ZERO: Self = 0.0;
 
-fn waiting() -> MutexGuard<'static, Waiting> {
-    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+    fn waiting() -> &'static Mutex<Waiting<Self>> {
+        static WAITING: Mutex<Waiting<f64>> = Mutex::new(Waiting::new());
+        &WAITING
+    }
+}
+
+impl Element for Line {
+    const ZERO: Self = Line::ZERO;
+
+    fn waiting() -> &'static Mutex<Waiting<Self>> {
+        static WAITING: Mutex<Waiting<Line>> = Mutex::new(Waiting::new());
+        &WAITING
+    }
+}
+
+/// Buffers that wait to be used again.
+pub(crate) struct Waiting<T> {
+    by_length: BTreeMap<usize, Vec<Vec<T>>>,
+    bytes: usize,
+}
+
+impl<T> Waiting<T> {
+    const fn new() -> Self {
+        Self { by_length: BTreeMap::new(), bytes: 0 }
+    }
+}
+
+fn waiting<T: Element>() -> MutexGuard<'static, Waiting<T>> {
+    T::waiting().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A run of numbers, returned for further use when dropped.
-pub(crate) struct Buffer(Vec<f64>);
+pub(crate) struct Buffer<T: Element = f64>(Vec<T>);
 
-impl Buffer {
-    /// `length` numbers that are to be overwritten: whatever was there before.
+impl<T: Element> Buffer<T> {
+    /// `length` elements that are to be overwritten: whatever was there before.
     pub(crate) fn stale(length: usize) -> Self {
-        if length < SMALLEST {
-            return Self(vec![0.0; length]);
+        let bytes = length * size_of::<T>();
+        if bytes < SMALLEST {
+            return Self(vec![T::ZERO; length]);
         }
-        let mut waiting = waiting();
+        let mut waiting = waiting::<T>();
         let found = waiting.by_length.get_mut(&length).and_then(Vec::pop);
         if found.is_some() {
-            waiting.numbers -= length;
+            waiting.bytes -= bytes;
         }
         drop(waiting);
-        Self(found.unwrap_or_else(|| vec![0.0; length]))
+        Self(found.unwrap_or_else(|| vec![T::ZERO; length]))
     }
 }
 
-impl Drop for Buffer {
+impl<T: Element> Drop for Buffer<T> {
     fn drop(&mut self) {
-        let numbers = std::mem::take(&mut self.0);
-        let length = numbers.len();
-        if length < SMALLEST {
+        let elements = std::mem::take(&mut self.0);
+        let bytes = size_of_val(elements.as_slice());
+        if bytes < SMALLEST {
             return;
         }
-        let mut waiting = waiting();
-        if waiting.numbers + length <= CAPACITY {
-            waiting.numbers += length;
-            waiting.by_length.entry(length).or_default().push(numbers);
+        let mut waiting = waiting::<T>();
+        if waiting.bytes + bytes <= CAPACITY {
+            waiting.bytes += bytes;
+            waiting.by_length.entry(elements.len()).or_default().push(elements);
         }
     }
 }
 
-impl From<Vec<f64>> for Buffer {
-    fn from(numbers: Vec<f64>) -> Self {
-        Self(numbers)
+impl<T: Element> From<Vec<T>> for Buffer<T> {
+    fn from(elements: Vec<T>) -> Self {
+        Self(elements)
     }
 }
 
-impl Clone for Buffer {
+impl<T: Element> Clone for Buffer<T> {
     fn clone(&self) -> Self {
         let mut copy = Self::stale(self.len());
         copy.copy_from_slice(self);
@@ -73,22 +108,22 @@ impl Clone for Buffer {
     }
 }
 
-impl PartialEq for Buffer {
+impl<T: Element + PartialEq> PartialEq for Buffer<T> {
     fn eq(&self, other: &Self) -> bool {
         self.0 == other.0
     }
 }
 
-impl Deref for Buffer {
-    type Target = [f64];
+impl<T: Element> Deref for Buffer<T> {
+    type Target = [T];
 
-    fn deref(&self) -> &[f64] {
+    fn deref(&self) -> &[T] {
         &self.0
     }
 }
 
-impl DerefMut for Buffer {
-    fn deref_mut(&mut self) -> &mut [f64] {
+impl<T: Element> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
         &mut self.0
     }
 }
@@ -101,11 +136,11 @@ mod tests {
     fn a_buffer_comes_back_for_the_same_length_only() {
         // A length that no other test uses.
         let length = 54_321;
-        let mut first = Buffer::stale(length);
+        let mut first: Buffer = Buffer::stale(length);
         first.fill(7.0);
         drop(first);
         assert_eq!(Buffer::stale(length + 1).first(), Some(&0.0));
-        let again = Buffer::stale(length);
+        let again: Buffer = Buffer::stale(length);
         assert!(again.len() == length && again.iter().all(|value| *value == 7.0));
         assert!(again.clone() == again);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use he_traits::wire::{Decode, Encode, Kind, Reader, Writer};
 use he_traits::{Error, Result};
 
+use crate::batch::Batch;
 use crate::buffer::Buffer;
 use crate::{NAME, Parameters};
 
@@ -14,13 +15,23 @@ use crate::{NAME, Parameters};
 /// The matrices lie in n^2 *planes* (a structure of arrays): plane `n i + j` holds entry (i, j) of every matrix. A vector that
 /// repeats is stored once: a ciphertext of period p holds p matrices and stands for all slots. Planes that an operation leaves as
 /// they are, like those off the diagonal when a plaintext is added, are shared and not copied.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Ciphertext {
     /// Tells the parameters that it belongs to.
     fingerprint: u64,
     dimension: usize,
     period: usize,
+    /// None where the ciphertext is one of eight that lie side by side.
     planes: Vec<Arc<Buffer>>,
+    /// Those eight, and which of them it is.
+    lane: Option<(Arc<Batch>, usize)>,
+}
+
+impl PartialEq for Ciphertext {
+    fn eq(&self, other: &Self) -> bool {
+        (self.fingerprint, self.dimension, self.period) == (other.fingerprint, other.dimension, other.period)
+            && self.buffers() == other.buffers()
+    }
 }
 
 impl fmt::Debug for Ciphertext {
@@ -34,15 +45,51 @@ impl Ciphertext {
     #[cfg(feature = "client")]
     pub(crate) fn new(parameters: &Parameters, period: usize) -> Self {
         let dimension = parameters.dimension();
-        let empty = Self { fingerprint: parameters.fingerprint(), dimension, period, planes: Vec::new() };
-        empty.zeros(period)
+        let fingerprint = parameters.fingerprint();
+        Self { fingerprint, dimension, period, planes: Vec::new(), lane: None }.zeros(period)
     }
 
     /// A ciphertext under the same key whose entries are all to be overwritten: they hold anything.
     pub(crate) fn stale(&self, period: usize) -> Self {
         let count = self.dimension * self.dimension;
         let planes = (0..count).map(|_| Arc::new(Buffer::stale(period))).collect();
-        Self { planes, period, ..*self }
+        Self { planes, period, lane: None, ..*self }
+    }
+
+    /// The ciphertext in one lane of a batch, under the same key.
+    pub(crate) fn lane(&self, batch: Arc<Batch>, lane: usize) -> Self {
+        Self { period: batch.period(), planes: Vec::new(), lane: Some((batch, lane)), ..*self }
+    }
+
+    /// The batch that these ciphertexts are the first lanes of, in their order.
+    pub(crate) fn common_batch<'a>(ciphertexts: &[&'a Self]) -> Option<&'a Arc<Batch>> {
+        let mut common: Option<&Arc<Batch>> = None;
+        for (position, ciphertext) in ciphertexts.iter().enumerate() {
+            match &ciphertext.lane {
+                Some((batch, lane))
+                    if *lane == position && common.is_none_or(|common| Arc::ptr_eq(common, batch)) =>
+                {
+                    common = Some(batch);
+                }
+                _ => return None,
+            }
+        }
+        common
+    }
+
+    fn buffers(&self) -> &[Arc<Buffer>] {
+        match &self.lane {
+            None => &self.planes,
+            Some((batch, lane)) => batch.planes(*lane),
+        }
+    }
+
+    /// The buffers, in a form that lets each be replaced.
+    fn buffers_mut(&mut self) -> &mut Vec<Arc<Buffer>> {
+        if let Some((batch, lane)) = self.lane.take() {
+            self.planes = batch.planes(lane).to_vec();
+        }
+        &mut self.planes
     }
 
     /// Zeros in every entry, under the same key.
@@ -74,7 +121,7 @@ impl Ciphertext {
     /// The same ciphertext with other planes on the diagonal: `function` writes each of them, given the present one.
     pub(crate) fn with_diagonal(&self, function: impl Fn(&[f64], &mut [f64])) -> Self {
         let mut result = self.clone();
-        for plane in result.planes.iter_mut().step_by(self.dimension + 1) {
+        for plane in result.buffers_mut().iter_mut().step_by(self.dimension + 1) {
             let mut changed = Buffer::stale(self.period);
             function(plane, &mut changed);
             *plane = Arc::new(changed);
@@ -94,12 +141,12 @@ impl Ciphertext {
 
     /// The planes: plane `dimension · i + j` holds entry (i, j) of every matrix of the period.
     pub fn planes(&self) -> impl Iterator<Item = &[f64]> {
-        self.planes.iter().map(|plane| &***plane)
+        self.buffers().iter().map(|plane| &***plane)
     }
 
     /// The planes, to be written; shared ones are copied first.
     pub(crate) fn planes_mut(&mut self) -> impl Iterator<Item = &mut [f64]> {
-        self.planes.iter_mut().map(|plane| &mut **Arc::make_mut(plane))
+        self.buffers_mut().iter_mut().map(|plane| &mut **Arc::make_mut(plane))
     }
 
     /// The four planes of 2 x 2 matrices, `None` for other dimensions.
@@ -142,7 +189,7 @@ impl Ciphertext {
 
 impl Encode for Ciphertext {
     fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mut writer = Writer::new(kind(self.fingerprint), 8 + 8 * self.period * self.planes.len());
+        let mut writer = Writer::new(kind(self.fingerprint), 8 + 8 * self.period * self.buffers().len());
         writer.u64(self.period as u64);
         for plane in self.planes() {
             writer.f64s(plane);
@@ -166,7 +213,7 @@ impl Decode<Parameters> for Ciphertext {
             (0..count).map(|_| Ok(Arc::new(Buffer::from(reader.f64s(period)?)))).collect();
         let planes = planes?;
         reader.finish()?;
-        Ok(Self { fingerprint, dimension, period, planes })
+        Ok(Self { fingerprint, dimension, period, planes, lane: None })
     }
 }
 

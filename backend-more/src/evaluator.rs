@@ -1,13 +1,17 @@
 //! The server's half.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 use he_traits::{
     Diagonal, Error, Evaluator, Exact, Function, Keep, Level, LinearMap, Profile, Result, Schedule, Step,
+    layer_by_steps,
 };
 
+use crate::batch::{PLANES, WIDTH};
 use crate::linear::PreparedMap;
+use crate::product::Finish;
 use crate::{Ciphertext, NAME, Parameters, algebra, compare, function};
 
 /// Computes on MORE ciphertexts; needs no key.
@@ -136,7 +140,38 @@ impl Evaluator for MoreEvaluator {
 
     fn linear(&self, x: &[&Ciphertext], map: &PreparedMap) -> Result<Vec<Ciphertext>> {
         self.check("linear", x)?;
+        if map.suits_batches(self.parameters.dimension(), x.len()) {
+            return Ok(map.layer(x, Finish::default()));
+        }
         map.apply(x)
+    }
+
+    /// Eight 2 x 2 ciphertexts fill the vectors of one batch; their values stay in the second-level cache of a core.
+    fn values_per_thread(&self) -> Option<usize> {
+        (self.parameters.dimension() * self.parameters.dimension() == PLANES).then_some(WIDTH)
+    }
+
+    /// Many values run in batches of eight, each layer in one pass over them; what does not fit that form runs step by step.
+    fn layer(
+        &self,
+        x: &[&Ciphertext],
+        map: &PreparedMap,
+        bias: Option<&[Addend]>,
+        function: Option<Function>,
+    ) -> Result<Vec<Ciphertext>> {
+        self.check("layer", x)?;
+        let planar = function.map(|function| function::unchecked(function, self.parameters.method()));
+        let bias_as_rows = match bias {
+            None => Some(None),
+            Some([addend]) => rows_of(&addend.0, map.rows()).map(Some),
+            Some(_) => None,
+        };
+        match (planar, bias_as_rows) {
+            (None | Some(Some(_)), Some(bias)) if map.suits_batches(self.parameters.dimension(), x.len()) => {
+                Ok(map.layer(x, Finish { bias: bias.as_deref(), function: planar.flatten() }))
+            }
+            _ => layer_by_steps(self, x, map, bias, function),
+        }
     }
 
     fn combine(&self, terms: &[(f64, &Ciphertext)], constant: f64, _: Level) -> Result<Ciphertext> {
@@ -152,6 +187,11 @@ impl Evaluator for MoreEvaluator {
     fn exact(&self) -> Option<impl Exact<Ciphertext>> {
         Some(MoreExact { evaluator: self })
     }
+}
+
+/// A plaintext vector as one number a row; `None` where the sum would have a longer period than the rows.
+fn rows_of(values: &[f64], rows: usize) -> Option<Cow<'_, [f64]>> {
+    (algebra::common_period(values.len(), rows) == rows).then(|| algebra::values_at_period(values, rows))
 }
 
 /// Nonlinear functions, by the method of the parameters.

@@ -26,11 +26,17 @@ pub(crate) fn apply(x: &Ciphertext, function: Function, method: FunctionMethod) 
         (_, FunctionMethod::MatrixFunction) => matrix_function(x, function)?,
         (_, FunctionMethod::Eigendecomposition) => eigendecomposition(x, function)?,
     };
-    match function {
-        // Bounded, or at most as large as their argument.
-        Function::Sigmoid | Function::Tanh | Function::Relu | Function::Silu => Ok(result),
-        _ => finite(function.name(), x, result),
-    }
+    if never_leaves(function) { Ok(result) } else { finite(function.name(), x, result) }
+}
+
+/// Whether every number is in the function's domain, and its value at most as large as the number or 1.
+fn never_leaves(function: Function) -> bool {
+    matches!(function, Function::Sigmoid | Function::Tanh | Function::Relu | Function::Silu)
+}
+
+/// The kernel for a function whose results need no check, where the method is [`FunctionMethod::MatrixFunction`].
+pub(crate) fn unchecked(function: Function, method: FunctionMethod) -> Option<Planar> {
+    planar(function).ok().filter(|_| never_leaves(function) && method == FunctionMethod::MatrixFunction)
 }
 
 /// a / b, slot by slot.
@@ -110,17 +116,32 @@ fn share(operand: Planes<'_>, target: PlanesMut<'_>, kernel: impl Fn(Planes<'_>,
     operands.zip(targets).for_each(|(((a, b), (c, d)), ((p, q), (r, s)))| kernel([a, b, c, d], [p, q, r, s]));
 }
 
-type Recombine = fn(Planes<'_>, two::Values<'_>, PlanesMut<'_>);
+pub(crate) type Recombine = fn(Planes<'_>, two::Values<'_>, PlanesMut<'_>);
 
-/// A function of 2 x 2 matrices in planes: eigenvalues, f on both lanes, recombination.
+/// A function of 2 x 2 matrices in planes.
 #[derive(Clone, Copy)]
-struct Planar {
-    values: fn(&mut [f64]),
-    recombine: Recombine,
+pub(crate) enum Planar {
+    /// In one pass.
+    Whole(fn(Planes<'_>, PlanesMut<'_>)),
+    /// Eigenvalues, f on both lanes, recombination.
+    Passes {
+        /// f of every number.
+        values: fn(&mut [f64]),
+        /// What follows from it.
+        recombine: Recombine,
+    },
 }
 
 impl Planar {
-    fn run(self, operand: Planes<'_>, target: PlanesMut<'_>) {
+    /// The function of every matrix; all planes have the same length.
+    pub(crate) fn run(self, operand: Planes<'_>, target: PlanesMut<'_>) {
+        match self {
+            Self::Whole(kernel) => kernel(operand, target),
+            Self::Passes { values, recombine } => Self::passes(values, recombine, operand, target),
+        }
+    }
+
+    fn passes(of_values: fn(&mut [f64]), recombine: Recombine, operand: Planes<'_>, target: PlanesMut<'_>) {
         let mut scratch = [0.0; 2 * BLOCK];
         let mut half_gaps = [0.0; BLOCK];
         let [mut p, mut q, mut r, mut s] = target;
@@ -133,11 +154,11 @@ impl Planar {
             let (block, next) = (parts.map(|part| part.0), parts.map(|part| part.1));
             let (larger, smaller) = values.split_at_mut(length);
             two::eigenvalues(block, larger, smaller, half_gaps);
-            (self.values)(values);
+            of_values(values);
             let (upper, lower) = values.split_at(length);
             let ((p0, p1), (q0, q1)) = (p.split_at_mut(length), q.split_at_mut(length));
             let ((r0, r1), (s0, s1)) = (r.split_at_mut(length), s.split_at_mut(length));
-            (self.recombine)(block, two::Values { upper, lower, half_gaps }, [p0, q0, r0, s0]);
+            recombine(block, two::Values { upper, lower, half_gaps }, [p0, q0, r0, s0]);
             (p, q, r, s) = (p1, q1, r1, s1);
             operand = next;
         }
@@ -146,7 +167,7 @@ impl Planar {
 
 fn planar(function: Function) -> Result<Planar> {
     let (values, recombine): (fn(&mut [f64]), Recombine) = match function {
-        Function::Sigmoid => (vector_math::sigmoid, two::recombine_sigmoid),
+        Function::Sigmoid => return Ok(Planar::Whole(two::sigmoid)),
         Function::Tanh => (vector_math::tanh, two::recombine_tanh),
         Function::Silu => (vector_math::silu, two::recombine_silu),
         Function::Exp => (vector_math::exp, two::recombine_exp),
@@ -155,7 +176,7 @@ fn planar(function: Function) -> Result<Planar> {
         Function::Sqrt => (roots, two::recombine_sqrt),
         other => return Err(unsupported(other)),
     };
-    Ok(Planar { values, recombine })
+    Ok(Planar::Passes { values, recombine })
 }
 
 fn each(values: &mut [f64], function: impl Fn(f64) -> f64) {

@@ -45,6 +45,7 @@
 
 mod algebra;
 pub mod attack;
+mod batch;
 mod buffer;
 mod ciphertext;
 #[cfg(feature = "client")]

@@ -1,11 +1,15 @@
 //! Linear maps: each plane of each ciphertext is one real vector, and a sparse matrix multiplies them all.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use he_traits::{Error, Generator, Geometry, LinearMap, Result};
+use rayon::prelude::*;
 
 use crate::Ciphertext;
-use crate::product::{Rows, SparseProduct};
+use crate::batch::{Batch, PLANES, WIDTH};
+use crate::buffer::Buffer;
+use crate::product::{Finish, Rows, SparseProduct};
 
 /// A linear map, analysed for a sparse product.
 pub struct PreparedMap {
@@ -58,13 +62,48 @@ impl PreparedMap {
         }
     }
 
+    /// Whether [`PreparedMap::layer`] takes `values` ciphertexts of this dimension: 2 x 2 matrices, one block a value, and enough
+    /// values to fill most of a batch.
+    pub(crate) fn suits_batches(&self, dimension: usize, values: usize) -> bool {
+        let g = &self.geometry;
+        dimension * dimension == PLANES
+            && (g.copies, g.in_blocks, g.out_blocks) == (1, 1, 1)
+            && 2 * values > WIDTH
+    }
+
+    /// The map and what follows it on many values, in batches of eight; one batch is one thread's.
+    ///
+    /// `finish` has one bias a row where it has any.
+    pub(crate) fn layer(&self, x: &[&Ciphertext], finish: Finish<'_>) -> Vec<Ciphertext> {
+        let columns = self.product.columns();
+        let one = |x: &[&Ciphertext]| {
+            let gathered;
+            let input = match Ciphertext::common_batch(x).filter(|batch| batch.period() >= columns) {
+                Some(batch) => batch,
+                None => {
+                    let long: Vec<Cow<'_, Ciphertext>> = x.iter().map(|x| long_enough(x, columns)).collect();
+                    gathered = Batch::gather(&long.iter().map(|x| &**x).collect::<Vec<_>>(), columns);
+                    &gathered
+                }
+            };
+            let mut lines = Buffer::stale(self.product.rows() * PLANES);
+            self.product.layer(input.lines(), finish, &mut lines);
+            let batch = Arc::new(Batch::new(lines));
+            x.iter().enumerate().map(|(lane, x)| x.lane(Arc::clone(&batch), lane)).collect::<Vec<_>>()
+        };
+        let batches: Vec<Vec<Ciphertext>> = x.par_chunks(WIDTH).map(one).collect();
+        batches.into_iter().flatten().collect()
+    }
+
+    /// Length of the results of [`PreparedMap::layer`].
+    pub(crate) fn rows(&self) -> usize {
+        self.product.rows()
+    }
+
     /// One ciphertext in, one out: planes are read and written where they are.
     fn apply_whole(&self, x: &[&Ciphertext]) -> Result<Vec<Ciphertext>> {
         let columns = self.product.columns();
-        let long_enough: Vec<Cow<'_, Ciphertext>> = x
-            .iter()
-            .map(|x| if x.period() >= columns { Cow::Borrowed(*x) } else { Cow::Owned(x.repeated(columns)) })
-            .collect();
+        let long_enough: Vec<Cow<'_, Ciphertext>> = x.iter().map(|x| long_enough(x, columns)).collect();
         let inputs: Vec<&[f64]> = long_enough.iter().flat_map(|x| x.planes()).collect();
         let mut results: Vec<Ciphertext> = x.iter().map(|x| x.stale(self.product.rows())).collect();
         let mut outputs: Vec<&mut [f64]> = results.iter_mut().flat_map(Ciphertext::planes_mut).collect();
@@ -110,6 +149,11 @@ impl PreparedMap {
         }
         Ok(results)
     }
+}
+
+/// `x` with at least `columns` slots written out.
+fn long_enough<'a>(x: &'a Ciphertext, columns: usize) -> Cow<'a, Ciphertext> {
+    if x.period() >= columns { Cow::Borrowed(x) } else { Cow::Owned(x.repeated(columns)) }
 }
 
 /// A generated matrix with real entries.

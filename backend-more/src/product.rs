@@ -13,8 +13,10 @@
 
 mod apply;
 mod build;
+mod layer;
 
 pub(crate) use build::Rows;
+pub(crate) use layer::Finish;
 
 /// A sparse matrix, analysed once, to be multiplied many times.
 pub(crate) struct SparseProduct {
@@ -35,6 +37,8 @@ struct ColumnSums {
     set_of_column: Vec<u32>,
     /// Columns in every set.
     sizes: Vec<u32>,
+    /// The columns of all sets, set after set, rising.
+    members: Vec<u32>,
 }
 
 /// A dense matrix and the distances of its columns from the first of them.
@@ -60,6 +64,8 @@ struct Chunk {
     rows: Vec<u32>,
     /// Where the groups, one after the other, leave each of these rows.
     positions: Vec<u32>,
+    /// The rows in the order in which the groups leave them.
+    produced: Vec<u32>,
 }
 
 impl SparseProduct {
@@ -76,8 +82,8 @@ impl SparseProduct {
     /// Bytes that the matrix takes in this form.
     pub(crate) fn bytes(&self) -> usize {
         let indices = self.offsets.len()
-            + self.sums.as_ref().map_or(0, |sums| sums.set_of_column.len() + sums.sizes.len());
-        let chunks: usize = self.chunks.iter().map(|chunk| chunk.rows.len() + chunk.positions.len()).sum();
+            + self.sums.as_ref().map_or(0, |sums| 2 * sums.set_of_column.len() + sums.sizes.len());
+        let chunks: usize = self.chunks.iter().map(|chunk| 3 * chunk.rows.len()).sum();
         8 * self.weights.len()
             + 4 * (indices + chunks)
             + size_of_val(self.groups.as_slice())

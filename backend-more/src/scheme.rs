@@ -6,6 +6,7 @@ use he_traits::{
     Sizes,
 };
 
+use crate::batch::WIDTH;
 use crate::{Ciphertext, MoreEvaluator, NAME, Parameters, RandomLane};
 
 /// The MORE scheme.
@@ -97,10 +98,10 @@ fn profile(parameters: &Parameters) -> Profile {
     }
 }
 
-/// Values that `linear` likes to get at once: eight a core. They fill a panel of 32 lanes, and their ciphertexts stay in the core's
-/// cache from step to step; with eight times as many an image of CNN-MNIST costs half as much again.
+/// Values that a program likes to get at once: eight batches a core, so that threads seldom wait for each other. Each of them takes
+/// one batch through all steps, and it stays in the core's cache.
 fn values_at_once() -> usize {
-    8 * std::thread::available_parallelism().map_or(1, usize::from).clamp(2, 64)
+    8 * WIDTH * std::thread::available_parallelism().map_or(1, usize::from).clamp(2, 64)
 }
 
 fn security() -> Security {

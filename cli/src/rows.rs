@@ -114,6 +114,7 @@ fn time(report: &Report) -> Section {
         ("decrypt", measured(report, |m| spread(&m.time.decrypt))),
         ("latency", measured(report, |m| spread(&m.time.latency))),
         ("amortised, a sample", measured(report, |m| units::seconds(m.time.amortised))),
+        ("evaluation / clear executor", measured(report, |m| units::digits(m.time.evaluate_over_clear))),
         ("throughput, samples/s", measured(report, |m| units::digits(m.time.samples_per_second))),
     ];
     Section {

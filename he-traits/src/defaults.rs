@@ -1,6 +1,39 @@
 //! What the provided methods of [`Evaluator`] do when a backend does not override them.
 
-use crate::{Diagonal, Error, Evaluator, Level, Result};
+use rayon::prelude::*;
+
+use crate::capability::Exact;
+use crate::{Diagonal, Error, Evaluator, Function, Level, Result};
+
+/// [`Evaluator::layer`] step by step, each step over all ciphertexts on the threads of the pool: what an evaluator does that has
+/// nothing better, for the operands at hand or at all.
+///
+/// # Errors
+/// Those of [`Evaluator::layer`].
+pub fn layer_by_steps<E: Evaluator>(
+    e: &E,
+    x: &[&E::Ciphertext],
+    map: &E::Map,
+    bias: Option<&[E::Addend]>,
+    function: Option<Function>,
+) -> Result<Vec<E::Ciphertext>> {
+    let mut values = e.linear(x, map)?;
+    if let Some(bias) = bias {
+        if bias.is_empty() || !values.len().is_multiple_of(bias.len()) {
+            return Err(Error::shape("layer", format!("a multiple of {} blocks", bias.len()), values.len()));
+        }
+        values = values
+            .par_chunks(bias.len())
+            .flat_map(|value| value.par_iter().zip(bias).map(|(x, bias)| e.add_plain(x, bias)))
+            .collect::<Result<_>>()?;
+    }
+    let Some(function) = function else { return Ok(values) };
+    let exact = e.exact().ok_or_else(|| Error::Unsupported {
+        backend: e.profile().backend.clone(),
+        what: format!("compute {} exactly", function.name()),
+    })?;
+    values.par_iter().map(|x| exact.apply(x, function)).collect()
+}
 
 /// Products with 1 until the level is reached.
 pub(crate) fn drop_to<E: Evaluator>(e: &E, a: &E::Ciphertext, to: Level) -> Result<E::Ciphertext> {

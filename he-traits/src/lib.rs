@@ -43,6 +43,7 @@ pub use capability::{Absent, Complex, Exact, Function, Parts, Refresh};
 #[cfg(feature = "client")]
 pub use client::{ClientScheme, Decryptor, Encryptor, Keys, NoEncryptor};
 pub use counts::Counts;
+pub use defaults::layer_by_steps;
 pub use error::{Error, Result};
 pub use key_needs::KeyNeeds;
 pub use level::{Level, Step};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::capability::{Absent, Complex, Exact, Refresh};
 use crate::wire::{Decode, Encode};
 use crate::{
-    Diagonal, Level, LinearMap, Polynomial, Profile, Requirements, Result, Schedule, Step, defaults,
+    Diagonal, Function, Level, LinearMap, Polynomial, Profile, Requirements, Result, Schedule, Step, defaults,
 };
 
 /// What a prepared map keeps in memory.
@@ -132,6 +132,31 @@ pub trait Evaluator: Send + Sync + Sized {
     /// [`crate::Error::Shape`] when `x` is not a whole number of values, [`crate::Error::LevelMismatch`] when a block is not
     /// at the level that the map was prepared for.
     fn linear(&self, x: &[&Self::Ciphertext], map: &Self::Map) -> Result<Vec<Self::Ciphertext>>;
+
+    /// Values that one thread best takes through a whole program by itself, so that they stay in its cache from step to step; `None`
+    /// where operations share their work among threads themselves.
+    fn values_per_thread(&self) -> Option<usize> {
+        None
+    }
+
+    /// A whole layer of a network on one or several values: [`Evaluator::linear`], then `bias` where there is one (an addend an
+    /// output block, the same for every value), then `function` of every slot where one is asked for.
+    ///
+    /// One call, because a scheme that computes functions exactly is bound by memory: it can finish a part of the result while
+    /// that is at hand.
+    ///
+    /// # Errors
+    /// As [`Evaluator::linear`], [`Evaluator::add_plain`] and [`Exact::apply`]; [`crate::Error::Shape`] when the result's
+    /// blocks are not a multiple of the bias's; [`crate::Error::Unsupported`] for a function without [`Evaluator::exact`].
+    fn layer(
+        &self,
+        x: &[&Self::Ciphertext],
+        map: &Self::Map,
+        bias: Option<&[Self::Addend]>,
+        function: Option<Function>,
+    ) -> Result<Vec<Self::Ciphertext>> {
+        defaults::layer_by_steps(self, x, map, bias, function)
+    }
 
     /// Slot by slot difference, at the operands' common level.
     ///

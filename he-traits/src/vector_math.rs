@@ -34,6 +34,14 @@ pub fn silu(values: &mut [f64]) {
     dispatch::silu(values);
 }
 
+/// `e^x` of one number, for loops that do more than this: without a branch, and inlined, so that the compiler turns the caller's
+/// loop into vector code. Arguments are cut off at -708 and 708. `FMA` says whether the caller is compiled for a processor with a
+/// fused multiply-add: elsewhere it would be a slow library call.
+#[inline(always)]
+pub fn exp_within<const FMA: bool>(x: f64) -> f64 {
+    lane::exp_within::<FMA>(x)
+}
+
 /// The functions of one number. `FMA` says whether the code is compiled for a processor with a fused multiply-add: elsewhere
 /// `mul_add` would be a slow library call.
 mod lane {
@@ -102,7 +110,19 @@ mod lane {
     /// e^x for x <= 0, never below e^-708.
     #[inline(always)]
     fn exp_of_negative<const FMA: bool>(x: f64) -> f64 {
-        let x = if x < -708.0 { -708.0 } else { x };
+        exp_in_range::<FMA>(if x < -708.0 { -708.0 } else { x })
+    }
+
+    /// e^x with x cut off at ±708.
+    #[inline(always)]
+    pub(super) fn exp_within<const FMA: bool>(x: f64) -> f64 {
+        let x = if x > 708.0 { 708.0 } else { x };
+        exp_in_range::<FMA>(if x < -708.0 { -708.0 } else { x })
+    }
+
+    /// e^x for |x| <= 708.
+    #[inline(always)]
+    fn exp_in_range<const FMA: bool>(x: f64) -> f64 {
         let (shifted, r) = reduce::<FMA>(x);
         let scale = power_of_two(shifted);
         mul_add::<FMA>(scale, r, scale)

@@ -3,6 +3,7 @@
 mod build;
 mod clear;
 mod describe;
+mod fuse;
 mod schedule;
 mod symbolic;
 
@@ -59,6 +60,8 @@ pub enum StepKind {
         terms: Vec<Term>,
         /// One vector an output block, `None` for zeros.
         bias: Option<Vec<Diagonal>>,
+        /// A function of every slot of the sum, by the scheme itself; only where there is one term, a map.
+        function: Option<Function>,
     },
     /// A polynomial of every slot.
     Polynomial {

@@ -1,5 +1,6 @@
 //! Running a program on an evaluator.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use he_traits::{Diagonal, Evaluator, Keep, Level};
@@ -84,7 +85,8 @@ impl<E: Evaluator> Prepared<E> {
     }
 
     /// Runs the program on several samples at once, step by step: a linear step gets all samples' blocks in one call, the
-    /// others run over all ciphertexts on the threads of the current rayon pool. Values are freed once they are dead.
+    /// others run over all ciphertexts on the threads of the current rayon pool. Values are freed once they are dead. With an
+    /// evaluator that states [`Evaluator::values_per_thread`], every thread takes that many samples through all steps instead.
     ///
     /// How many samples to hand over at once is the caller's choice: the profile's `values_at_once` says where a scheme gains
     /// from more, and memory grows with each.
@@ -107,6 +109,59 @@ impl<E: Evaluator> Prepared<E> {
             let got = samples.get(sample).map_or(0, Vec::len);
             return Err(Error::Samples { sample, expected: blocks, got });
         }
+        match evaluator.values_per_thread() {
+            Some(width) if samples.len() > width.max(1) => {
+                self.run_by_threads(evaluator, samples, width.max(1), progress)
+            }
+            _ => self.run_steps(evaluator, samples, progress),
+        }
+    }
+
+    /// Every thread takes `width` samples at a time through all steps. `progress` hears of the steps when all are done; the seconds
+    /// of each are its share of the whole.
+    fn run_by_threads(
+        &self,
+        evaluator: &E,
+        samples: Vec<Vec<E::Ciphertext>>,
+        width: usize,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<Vec<E::Ciphertext>>> {
+        let start = Instant::now();
+        let count = self.program.steps.len();
+        let mut samples = samples.into_iter();
+        let parts: Vec<Vec<Vec<E::Ciphertext>>> =
+            std::iter::from_fn(|| Some(samples.by_ref().take(width).collect::<Vec<_>>()))
+                .take_while(|part| !part.is_empty())
+                .collect();
+        let parts = parts
+            .into_par_iter()
+            .map(|part| {
+                let mut seconds = vec![0.0; count];
+                let outputs = self.run_steps(evaluator, part, &mut |at| {
+                    if let (Some(step), Some(elapsed)) = (seconds.get_mut(at.index), at.seconds) {
+                        *step = elapsed;
+                    }
+                })?;
+                Ok((outputs, seconds))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let elapsed = start.elapsed().as_secs_f64();
+        let of_step = |index: usize| parts.iter().filter_map(|(_, seconds)| seconds.get(index)).sum::<f64>();
+        let all: f64 = (0..count).map(of_step).sum();
+        for (index, step) in self.program.steps.iter().enumerate() {
+            progress(Progress { index, count, step, seconds: None });
+            let seconds = Some(elapsed * of_step(index) / all.max(f64::MIN_POSITIVE));
+            progress(Progress { index, count, step, seconds });
+        }
+        Ok(parts.into_iter().flat_map(|(outputs, _)| outputs).collect())
+    }
+
+    fn run_steps(
+        &self,
+        evaluator: &E,
+        samples: Vec<Vec<E::Ciphertext>>,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<Vec<E::Ciphertext>>> {
         let mut values: Vec<Vec<E::Ciphertext>> = vec![samples.into_iter().flatten().collect()];
         for (index, (step, prepared)) in self.program.steps.iter().zip(&self.steps).enumerate() {
             let value = observed(&self.program, index, step, progress, || {
@@ -144,7 +199,7 @@ fn observed<T>(
 
 fn prepare_step<E: Evaluator>(e: &E, step: &Step, keep: Keep) -> he_traits::Result<PreparedStep<E>> {
     match &step.kind {
-        StepKind::Linear { terms, bias } => {
+        StepKind::Linear { terms, bias, .. } => {
             let terms = terms
                 .iter()
                 .map(|term| match term {
@@ -174,12 +229,21 @@ fn run_step<E: Evaluator>(
 ) -> he_traits::Result<Vec<E::Ciphertext>> {
     let at = |value: &ValueId| values.get(value.index()).map_or(&[][..], Vec::as_slice);
     match (prepared, &step.kind) {
+        (PreparedStep::Linear { terms, bias }, StepKind::Linear { function, .. })
+            if let [PreparedTerm::Mapped(value, map)] = &**terms =>
+        {
+            let x = at_level(e, at(value), step.before)?;
+            e.layer(&x.iter().collect::<Vec<_>>(), map, bias.as_deref(), *function)
+        }
         (PreparedStep::Linear { terms, bias }, _) => {
             let mut sum: Option<Vec<E::Ciphertext>> = None;
             for term in terms {
                 let term = match term {
                     PreparedTerm::Value(value) => dropped(e, at(value), step.after)?,
-                    PreparedTerm::Mapped(value, map) => mapped(e, at(value), map, step.before)?,
+                    PreparedTerm::Mapped(value, map) => {
+                        let x = at_level(e, at(value), step.before)?;
+                        e.linear(&x.iter().collect::<Vec<_>>(), map)?
+                    }
                 };
                 sum = Some(match sum {
                     None => term,
@@ -220,17 +284,16 @@ fn run_step<E: Evaluator>(
     }
 }
 
-fn mapped<E: Evaluator>(
+/// The ciphertexts at `level`, dropped to it where they are above.
+fn at_level<'a, E: Evaluator>(
     e: &E,
-    x: &[E::Ciphertext],
-    map: &E::Map,
+    x: &'a [E::Ciphertext],
     level: Level,
-) -> he_traits::Result<Vec<E::Ciphertext>> {
+) -> he_traits::Result<Cow<'a, [E::Ciphertext]>> {
     if x.iter().all(|x| e.level(x) == level) {
-        return e.linear(&x.iter().collect::<Vec<_>>(), map);
+        return Ok(Cow::Borrowed(x));
     }
-    let x = dropped(e, x, level)?;
-    e.linear(&x.iter().collect::<Vec<_>>(), map)
+    dropped(e, x, level).map(Cow::Owned)
 }
 
 fn dropped<E: Evaluator>(e: &E, x: &[E::Ciphertext], level: Level) -> he_traits::Result<Vec<E::Ciphertext>> {

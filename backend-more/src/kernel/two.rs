@@ -8,6 +8,8 @@
     reason = "dense kernels: the shapes are stated at every function and hold by construction"
 )]
 
+use he_traits::vector_math::exp_within;
+
 use super::{mul_add, multiversioned};
 
 /// The four planes of operands.
@@ -153,6 +155,61 @@ fn recombine_body<const FMA: bool>(
     }
 }
 
+/// Above this, the other eigenvalue's sigmoid times this one's is lost in rounding; it keeps the product of both denominators finite.
+const LARGEST_EXPONENT: f64 = 340.0;
+
+/// sigmoid(C) in one pass, with one square root and one division a matrix: with E1 = e^-l1, E2 = e^-l2 and
+/// D = (1 + E1)(1 + E2), the values at the eigenvalues are (1 + E2) / D and (1 + E1) / D, and their divided difference is
+/// (E2 - E1) / ((l1 - l2) D).
+#[inline(always)]
+fn sigmoid_body<const FMA: bool>(
+    a: &[f64],
+    b: &[f64],
+    c: &[f64],
+    d: &[f64],
+    r0: &mut [f64],
+    r1: &mut [f64],
+    r2: &mut [f64],
+    r3: &mut [f64],
+) {
+    let length = r0.len();
+    same_length!(length: a, b, c, d);
+    same_length!(mut length: r0, r1, r2, r3);
+    for i in 0..length {
+        let mean = 0.5 * (a[i] + d[i]);
+        let half = 0.5 * (a[i] - d[i]);
+        let square = mul_add::<FMA>(half, half, b[i] * c[i]);
+        let gap = (if square < 0.0 { 0.0 } else { square }).sqrt();
+        let exponential = |x: f64| exp_within::<FMA>(if x > LARGEST_EXPONENT { LARGEST_EXPONENT } else { x });
+        let (e1, e2) = (exponential(-mean - gap), exponential(gap - mean));
+        let (one, two) = (1.0 + e1, 1.0 + e2);
+        let near = gap <= NEAR * (1.0 + mean.abs());
+        let divisor = if near { 1.0 } else { gap };
+        // 1 / (D gap): both quotients come from it.
+        let inverse = 1.0 / (one * two * divisor);
+        let value = 0.5 * (one + two) * (inverse * divisor);
+        let by_difference = 0.5 * (e2 - e1) * inverse;
+        let slope = if near { value * (1.0 - value) } else { by_difference };
+        let turned = half * slope;
+        r0[i] = value + turned;
+        r1[i] = b[i] * slope;
+        r2[i] = c[i] * slope;
+        r3[i] = value - turned;
+    }
+}
+
+multiversioned! {
+    fn sigmoid_of_planes(
+        a: &[f64], b: &[f64], c: &[f64], d: &[f64],
+        r0: &mut [f64], r1: &mut [f64], r2: &mut [f64], r3: &mut [f64],
+    ) = sigmoid_body
+}
+
+/// The logistic function of every matrix.
+pub(crate) fn sigmoid([a, b, c, d]: Planes<'_>, [r0, r1, r2, r3]: PlanesMut<'_>) {
+    sigmoid_of_planes(a, b, c, d, r0, r1, r2, r3);
+}
+
 multiversioned! {
     fn multiply_planes(
         a: &[f64], b: &[f64], c: &[f64], d: &[f64],
@@ -224,11 +281,7 @@ macro_rules! recombination {
 }
 
 recombination! {
-    /// f(C) from f at the larger and at the smaller eigenvalue, for f = sigmoid.
-    recombine_sigmoid, |_, value: f64| value * (1.0 - value)
-}
-recombination! {
-    /// The same for the hyperbolic tangent.
+    /// f(C) from f at the larger and at the smaller eigenvalue, for the hyperbolic tangent.
     recombine_tanh, |_, value: f64| 1.0 - value * value
 }
 recombination! {
@@ -311,9 +364,7 @@ mod tests {
 
     #[test]
     fn functions_act_on_both_lanes_however_near() {
-        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-        let functions: [(&str, OfReal, Recombine); 6] = [
-            ("sigmoid", sigmoid, recombine_sigmoid),
+        let functions: [(&str, OfReal, Recombine); 5] = [
             ("tanh", f64::tanh, recombine_tanh),
             ("exp", f64::exp, recombine_exp),
             ("ln", f64::ln, recombine_ln),
@@ -339,5 +390,24 @@ mod tests {
                 assert!((got - want).abs() <= 1e-13 * scale(slot), "{name}: {got} {want}");
             }
         }
+    }
+
+    #[test]
+    fn sigmoids_act_on_both_lanes_however_near_and_however_large() {
+        let function = |x: f64| 1.0 / (1.0 + (-x).exp());
+        let (mut m, mut r) = lanes(53);
+        // Lanes that saturate: both, one of them, either side.
+        for (x, y) in
+            [(800.0, 3.0), (-800.0, 2.0), (-900.0, -1000.0), (900.0, -900.0), (0.0, -0.0), (-5.0, 1e4)]
+        {
+            m.push(x);
+            r.push(y);
+        }
+        let operand = planes(&m, &r);
+        let mut got = [(); 4].map(|()| vec![0.0; m.len()]);
+        sigmoid(view(&operand), got.each_mut().map(Vec::as_mut_slice));
+        let apply = |lane: &[f64]| lane.iter().map(|v| function(*v)).collect::<Vec<f64>>();
+        let want = planes(&apply(&m), &apply(&r));
+        assert_close(&got, &want, 1e-13);
     }
 }

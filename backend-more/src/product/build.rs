@@ -107,8 +107,11 @@ impl Survey {
     /// The sets of equal columns, when adding them up first spares at least a quarter of the columns.
     fn column_sets(&self) -> Option<ColumnSums> {
         let mut known: HashMap<Signature, u32> = HashMap::new();
-        let mut sums =
-            ColumnSums { set_of_column: Vec::with_capacity(self.columns.len()), sizes: Vec::new() };
+        let mut sums = ColumnSums {
+            set_of_column: Vec::with_capacity(self.columns.len()),
+            sizes: Vec::new(),
+            members: Vec::new(),
+        };
         let mut used = 0;
         for signature in &self.columns {
             if *signature == Signature::START {
@@ -125,6 +128,13 @@ impl Survey {
             }
             sums.set_of_column.push(set);
         }
+        let mut members: Vec<u32> = (0..)
+            .zip(&sums.set_of_column)
+            .filter(|(_, set)| **set != u32::MAX)
+            .map(|(column, _)| column)
+            .collect();
+        members.sort_by_key(|column| sums.set_of_column.get(*column as usize));
+        sums.members = members;
         (4 * sums.sizes.len() <= 3 * used).then_some(sums)
     }
 }
@@ -267,11 +277,12 @@ impl Builder {
             return;
         }
         let end = self.product.groups.len();
+        let produced = std::mem::take(&mut self.pending);
         let mut places: Vec<(u32, u32)> =
-            self.pending.drain(..).enumerate().map(|(position, row)| (row, position as u32)).collect();
+            produced.iter().enumerate().map(|(position, row)| (*row, position as u32)).collect();
         places.sort_unstable();
         let (rows, positions) = places.into_iter().unzip();
-        self.product.chunks.push(Chunk { groups: end - self.pending_groups..end, rows, positions });
+        self.product.chunks.push(Chunk { groups: end - self.pending_groups..end, rows, positions, produced });
         self.pending_groups = 0;
     }
 
@@ -287,7 +298,7 @@ impl Builder {
             filled.iter().enumerate().filter(|(_, filled)| !**filled).map(|(row, _)| row as u32).collect();
         let positions = vec![0; rows.len()];
         let end = self.product.groups.len();
-        Chunk { groups: end..end, rows, positions }
+        Chunk { groups: end..end, produced: rows.clone(), rows, positions }
     }
 }
 

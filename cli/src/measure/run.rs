@@ -45,6 +45,9 @@ struct Log {
     evaluating: f64,
     samples: usize,
     steps: Vec<Vec<f64>>,
+    /// Seconds of evaluation of each run, and of each pass of the clear executor: all samples.
+    passes: Vec<f64>,
+    clear: Vec<f64>,
     fresh: u64,
     result: u64,
 }
@@ -85,11 +88,14 @@ pub(crate) fn run<S: ClientScheme>(
     let samples = subject.samples(job.samples)?;
     let batch = planned.compiled.profile.values_at_once.clamp(1, job.samples);
     let mut log = Log { steps: vec![Vec::new(); planned.plan.steps.len()], ..Log::default() };
+    clear_passes(subject, &samples.inputs, &mut log)?;
+    // What the clear executor holds is no part of the run either.
+    watch.take();
     let outputs = session.all_runs(job, batch, &samples.inputs, &mut log)?;
     let evaluate_memory = watch.take();
 
     let clear = planned.compiled.program.clear(&samples.inputs)?;
-    let original = nn_layers::clear::run(&subject.network, &subject.weights.weights, &samples.inputs)?;
+    let original = clear_passes(subject, &samples.inputs, &mut log)?;
     let metric = |outputs: &Tensor| subject.metric(outputs, &samples.targets);
     let scores = |outputs: &Tensor| subject.scores(outputs, &samples.targets);
     let scores =
@@ -133,6 +139,22 @@ pub(crate) fn run<S: ClientScheme>(
     })
 }
 
+/// Passes of the clear executor before the evaluations, and as many after them.
+const CLEAR_PASSES: usize = 3;
+
+/// The original network over all samples as one batch, several times after a first one that warms up: what the evaluations are held
+/// against, on the same threads and in the same process.
+fn clear_passes(subject: &Subject, inputs: &Tensor, log: &mut Log) -> Result<Tensor, Failure> {
+    let executor = nn_layers::clear::Executor::new(&subject.network, &subject.weights.weights)?;
+    let outputs = executor.run(inputs)?;
+    for _ in 0..CLEAR_PASSES {
+        let (seconds, again) = timed(|| executor.run(inputs));
+        again?;
+        log.clear.push(seconds);
+    }
+    Ok(outputs)
+}
+
 /// The server's half: an evaluator, and the weights encoded for it as far as memory allows.
 fn server<S: ClientScheme>(
     planned: &Planned<S>,
@@ -162,6 +184,7 @@ impl<S: ClientScheme> Session<'_, S> {
         let total = batches * job.runs;
         let mut outputs = Vec::new();
         for run in 0..job.runs {
+            let before = log.evaluating;
             for index in 0..batches {
                 let place = (run * batches + index, total);
                 let inputs = inputs.rows(index * batch, (index + 1) * batch);
@@ -169,13 +192,16 @@ impl<S: ClientScheme> Session<'_, S> {
                 let mut values = self.one_batch(&inputs, full, place, log)?;
                 if place.0 == 0 && log.evaluating < WARM_UP {
                     let (fresh, result) = (log.fresh, log.result);
-                    *log = Log { steps: vec![Vec::new(); log.steps.len()], fresh, result, ..Log::default() };
+                    let clear = std::mem::take(&mut log.clear);
+                    let steps = vec![Vec::new(); log.steps.len()];
+                    *log = Log { steps, clear, fresh, result, ..Log::default() };
                     values = self.one_batch(&inputs, full, place, log)?;
                 }
                 if run == 0 {
                     outputs.extend(values);
                 }
             }
+            log.passes.push(log.evaluating - before);
         }
         let shape = self.planned.compiled.program.network().output_shape();
         let shape: Vec<usize> = std::iter::once(job.samples).chain(shape.iter().copied()).collect();
@@ -252,6 +278,7 @@ fn first_bytes<C: Encode>(samples: &[Vec<C>]) -> Result<u64, Failure> {
 
 fn times(log: &Log, compile: f64, keygen: f64, prepare: f64) -> Times {
     let amortised = log.total / log.samples.max(1) as f64;
+    let (passes, clear_executor) = (Spread::of(&log.passes), Spread::of(&log.clear));
     Times {
         compile,
         keygen,
@@ -263,6 +290,8 @@ fn times(log: &Log, compile: f64, keygen: f64, prepare: f64) -> Times {
         latency: Spread::of(&log.latency),
         amortised,
         evaluate_amortised: log.evaluating / log.samples.max(1) as f64,
+        evaluate_over_clear: passes.min / clear_executor.min,
+        clear_executor,
         samples_per_second: if amortised > 0.0 { 1.0 / amortised } else { 0.0 },
     }
 }

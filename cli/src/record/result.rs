@@ -40,6 +40,10 @@ pub(crate) struct Times {
     pub(crate) samples_per_second: f64,
     pub(crate) amortised: f64,
     pub(crate) evaluate_amortised: f64,
+    /// The clear executor over all samples as one batch, in this process and on these threads.
+    pub(crate) clear_executor: Spread,
+    /// Evaluation of all samples in the fastest run over the fastest of those passes.
+    pub(crate) evaluate_over_clear: f64,
 }
 
 /// A quantity measured several times.

@@ -6,29 +6,47 @@ use super::bench::{Bench, below};
 use super::maps::{self, MapCase};
 use super::violation::{Outcome, Refusal};
 use crate::{
-    BabyGiant, ClientScheme, Complex64, Diagonal, Evaluator, Keep, Level, LinearMap, LinearStyle, Schedule,
-    SparseMatrix,
+    BabyGiant, ClientScheme, Complex64, Diagonal, Evaluator, Function, Keep, Level, LinearMap, LinearStyle,
+    Schedule, SparseMatrix,
 };
 
 /// Values per call: several, because backends share work between them.
 const VALUES: usize = 2;
+
+/// Values of a layer: more than a backend's vectors are wide, and not a multiple of their width.
+const LAYER_VALUES: usize = 11;
 
 /// All maps of the suite, from the top and from level 1, with diagonals kept encoded or not; then what must be refused.
 pub(super) fn run<S: ClientScheme>(bench: &mut Bench<S>) -> Outcome {
     bench.law("linear");
     let cases = maps::cases(&bench.profile);
     let cases = bench.pass(|| "schedules of the suite's maps".to_owned(), bench.profile.top, cases)?;
-    let mut levels: Vec<Level> = bench.levels().into_iter().filter(|at| below(*at, 1).is_some()).collect();
-    if levels.len() > 2 {
-        levels = levels.first().into_iter().chain(levels.last()).copied().collect();
-    }
-    for at in levels {
+    for at in ends(bench) {
         for case in &cases {
             apply(bench, case, at)?;
         }
         refusals(bench, at)?;
     }
     no_level_left(bench, &cases)
+}
+
+/// Whole layers, from the top and from level 1.
+pub(super) fn layers<S: ClientScheme>(bench: &mut Bench<S>) -> Outcome {
+    bench.law("layer");
+    let cases = maps::cases(&bench.profile);
+    let cases = bench.pass(|| "schedules of the suite's maps".to_owned(), bench.profile.top, cases)?;
+    for at in ends(bench) {
+        for case in cases.iter().take(2) {
+            layer(bench, case, at)?;
+        }
+    }
+    Ok(())
+}
+
+/// The highest and the lowest level from which a map can be applied.
+fn ends<S: ClientScheme>(bench: &Bench<S>) -> Vec<Level> {
+    let levels: Vec<Level> = bench.levels().into_iter().filter(|at| below(*at, 1).is_some()).collect();
+    if levels.len() > 2 { levels.first().into_iter().chain(levels.last()).copied().collect() } else { levels }
 }
 
 /// The blocks of one random value: real, or complex where the slots are.
@@ -83,6 +101,48 @@ fn apply<S: ClientScheme>(bench: &mut Bench<S>, case: &MapCase, at: Level) -> Ou
                 let expected: Vec<f64> = expected.iter().map(|v| v.re).collect();
                 bench.expect(name, Ok(result), &expected, to, case.weight)?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// A layer against its parts: the map, a bias that differs from block to block, and a function where the scheme has them.
+fn layer<S: ClientScheme>(bench: &mut Bench<S>, case: &MapCase, at: Level) -> Outcome {
+    let slots = bench.slots();
+    let Some(to) = below(at, 1) else { return Ok(()) };
+    // Values of complex maps have imaginary parts, and functions are real.
+    let function = bench.e().exact().filter(|_| !bench.profile.complex).map(|_| Function::Sigmoid);
+    let out_blocks = bench.pass(|| "geometry".to_owned(), at, case.map.geometry(slots))?.out_blocks;
+    let biases: Vec<Vec<f64>> = (0..out_blocks).map(|_| bench.unit()).collect();
+    let (mut inputs, mut expected) = (Vec::new(), Vec::new());
+    for _ in 0..LAYER_VALUES {
+        let value = value(bench, &case.map)?;
+        let name = || format!("layer of map \"{}\"", case.name);
+        for (block, bias) in bench.pass(name, at, case.map.apply(slots, &value))?.iter().zip(&biases) {
+            let sums = block.iter().zip(bias).map(|(x, bias)| x + bias);
+            let of = |x: Complex64| function.map_or(x, |function| Complex64::from(function.at(x.re)));
+            expected.push(sums.map(of).collect::<Vec<_>>());
+        }
+        for block in value {
+            inputs.push(bench.encrypt(&diagonal(&block), at)?);
+        }
+    }
+    let name = || format!("layer of map \"{}\"", case.name);
+    let operands: Vec<_> = inputs.iter().collect();
+    let prepared = bench.e().prepare(&case.map, &case.schedule, at, Keep::Encoded);
+    let prepared = bench.pass(name, at, prepared)?;
+    let addends = biases.into_iter().map(|bias| bench.e().encode_addend(&Diagonal::Real(bias), to)).collect();
+    let addends: Vec<_> = bench.pass(name, at, addends)?;
+    let results = bench.e().layer(&operands, &prepared, Some(&addends), function);
+    let results = bench.pass(name, at, results)?;
+    bench.number(name, "output blocks", expected.len(), results.len())?;
+    for (block, (result, expected)) in results.into_iter().zip(&expected).enumerate() {
+        let name = || format!("{}, output block {block}", name());
+        if bench.profile.complex {
+            bench.expect_complex(name, Ok(result), expected, to, case.weight + 1.0)?;
+        } else {
+            let expected: Vec<f64> = expected.iter().map(|v| v.re).collect();
+            bench.expect(name, Ok(result), &expected, to, case.weight + 1.0)?;
         }
     }
     Ok(())

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::capability::{Complex, Exact, Refresh};
 use crate::{
-    Counts, Diagonal, Error, Evaluator, Keep, Level, LinearMap, Polynomial, Profile, Result, Schedule, Step,
+    Counts, Diagonal, Error, Evaluator, Function, Keep, Level, LinearMap, Polynomial, Profile, Result,
+    Schedule, Step,
 };
 
 mod call;
@@ -37,6 +38,7 @@ pub struct Hooked<E, H> {
 pub struct HookedMap<M> {
     inner: M,
     in_blocks: usize,
+    out_blocks: usize,
     level: Level,
 }
 
@@ -153,10 +155,10 @@ impl<E: Evaluator, H: Hook<E::Ciphertext>> Evaluator for Hooked<E, H> {
     }
 
     fn prepare(&self, map: &Arc<LinearMap>, schedule: &Schedule, at: Level, keep: Keep) -> Result<Self::Map> {
-        let in_blocks = map.geometry(self.profile().slots)?.in_blocks;
+        let geometry = map.geometry(self.profile().slots)?;
         let call = Call { operation: Operation::Prepare, level: at, count: 1, counts: Counts::default() };
         let inner = self.timed(call, || self.inner.prepare(map, schedule, at, keep), |_| Vec::new())?;
-        Ok(HookedMap { inner, in_blocks, level: at })
+        Ok(HookedMap { inner, in_blocks: geometry.in_blocks, out_blocks: geometry.out_blocks, level: at })
     }
 
     fn linear(&self, x: &[&E::Ciphertext], map: &Self::Map) -> Result<Vec<E::Ciphertext>> {
@@ -164,6 +166,29 @@ impl<E: Evaluator, H: Hook<E::Ciphertext>> Evaluator for Hooked<E, H> {
         let counts = Counts { linear_maps: values as u64, ..Counts::default() };
         let call = Call { operation: Operation::Linear, level: map.level, count: values, counts };
         self.many(call, || self.inner.linear(x, &map.inner))
+    }
+
+    fn values_per_thread(&self) -> Option<usize> {
+        self.inner.values_per_thread()
+    }
+
+    fn layer(
+        &self,
+        x: &[&E::Ciphertext],
+        map: &Self::Map,
+        bias: Option<&[E::Addend]>,
+        function: Option<Function>,
+    ) -> Result<Vec<E::Ciphertext>> {
+        let values = x.len() / map.in_blocks.max(1);
+        let results = (values * map.out_blocks) as u64;
+        let counts = Counts {
+            linear_maps: values as u64,
+            additions: if bias.is_some() { results } else { 0 },
+            exact_slots: if function.is_some() { results * self.profile().slots as u64 } else { 0 },
+            ..Counts::default()
+        };
+        let call = Call { operation: Operation::Layer, level: map.level, count: values, counts };
+        self.many(call, || self.inner.layer(x, &map.inner, bias, function))
     }
 
     fn sub(&self, a: &E::Ciphertext, b: &E::Ciphertext) -> Result<E::Ciphertext> {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::capability::{Complex, Exact, Refresh};
 use crate::{
-    Diagonal, Error, Evaluator, Keep, Level, LinearMap, Polynomial, Profile, Result, Schedule, Step,
+    Diagonal, Error, Evaluator, Function, Keep, Level, LinearMap, Polynomial, Profile, Result, Schedule,
+    Step, defaults,
 };
 
 mod capability;
@@ -130,6 +131,21 @@ impl<A: Evaluator, B: Evaluator> Evaluator for Pair<A, B> {
     fn linear(&self, x: &[&Self::Ciphertext], map: &Self::Map) -> Result<Vec<Self::Ciphertext>> {
         let (a, b) = split(x);
         self.join_all(self.first.linear(&a, &map.0)?, self.second.linear(&b, &map.1)?)
+    }
+
+    fn values_per_thread(&self) -> Option<usize> {
+        self.first.values_per_thread().or(self.second.values_per_thread())
+    }
+
+    /// Step by step: the addends of both evaluators travel as pairs.
+    fn layer(
+        &self,
+        x: &[&Self::Ciphertext],
+        map: &Self::Map,
+        bias: Option<&[Self::Addend]>,
+        function: Option<Function>,
+    ) -> Result<Vec<Self::Ciphertext>> {
+        defaults::layer_by_steps(self, x, map, bias, function)
     }
 
     fn sub(&self, a: &Self::Ciphertext, b: &Self::Ciphertext) -> Result<Self::Ciphertext> {

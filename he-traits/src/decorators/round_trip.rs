@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::capability::{Complex, Exact, Parts, Refresh};
 use crate::{
-    Diagonal, Error, Evaluator, Keep, Level, LinearMap, Polynomial, Profile, RefreshProfile, Result,
-    Schedule, Step,
+    Diagonal, Error, Evaluator, Function, Keep, Level, LinearMap, Polynomial, Profile, RefreshProfile,
+    Result, Schedule, Step,
 };
 
 /// An evaluator whose refresh asks the data owner: the callback sends ciphertexts, and gets them back encrypted afresh at
@@ -146,6 +146,20 @@ where
 
     fn linear(&self, x: &[&E::Ciphertext], map: &E::Map) -> Result<Vec<E::Ciphertext>> {
         self.inner.linear(x, map)
+    }
+
+    fn values_per_thread(&self) -> Option<usize> {
+        self.inner.values_per_thread()
+    }
+
+    fn layer(
+        &self,
+        x: &[&E::Ciphertext],
+        map: &E::Map,
+        bias: Option<&[E::Addend]>,
+        function: Option<Function>,
+    ) -> Result<Vec<E::Ciphertext>> {
+        self.inner.layer(x, map, bias, function)
     }
 
     fn sub(&self, a: &E::Ciphertext, b: &E::Ciphertext) -> Result<E::Ciphertext> {

@@ -58,6 +58,7 @@ pub(crate) const REFRESH_SWAPS: u8 = 39;
 pub(crate) const REFRESH_FORGETS_SECOND: u8 = 40;
 pub(crate) const REFRESH_GOES_TOO_HIGH: u8 = 41;
 pub(crate) const REFRESH_IS_COARSE: u8 = 42;
+pub(crate) const LAYER_FORGETS_BIAS: u8 = 43;
 
 #[derive(Clone, PartialEq)]
 pub(crate) struct Params(pub(crate) ClearParams, pub(crate) u8);
@@ -266,6 +267,17 @@ impl Evaluator for Evaluates {
             return Ok((0..results.len()).map(|i| results[i % blocks].clone()).collect());
         }
         Ok(results)
+    }
+
+    fn layer(
+        &self,
+        x: &[&Ct],
+        map: &Map,
+        bias: Option<&[<Clears as Evaluator>::Addend]>,
+        function: Option<Function>,
+    ) -> Result<Vec<Ct>> {
+        let forgets = self.defect == LAYER_FORGETS_BIAS;
+        he_traits::layer_by_steps(self, x, map, bias.filter(|_| !forgets), function)
     }
 
     fn sub(&self, a: &Ct, b: &Ct) -> Result<Ct> {

@@ -49,6 +49,7 @@ fn wrong_values_are_named() {
     names(COMBINE_ROUNDS_COEFFICIENTS, params, "combine");
     names(LINEAR_FORGETS_SECOND_BLOCK, params, "linear");
     names(LINEAR_REPEATS_FIRST_VALUE, params, "linear");
+    names(LAYER_FORGETS_BIAS, params, "layer");
     names(ROTATE_MANY_REPEATS_FIRST, params, "rotate_many");
     names(NOISY, params, "encrypt");
     names(MUL_SUM_FORGETS_LAST, params, "mul_sum");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use he_traits::{Level, LinearMap, Profile};
 
+use super::fuse::Parts;
 use super::{Program, Step, StepKind, Term};
 use crate::approx::Functions;
 use crate::error::{Error, Result};
@@ -39,13 +40,14 @@ impl Program {
                 after: plan.level(output, input_level),
             });
         }
+        let Parts { steps, layouts, output } = Parts { steps, layouts, output: folded.output }.fused();
         Ok(Program {
             slots: profile.slots,
             input_level,
             depth: plan.depth(),
             layouts,
             steps,
-            output: folded.output,
+            output,
             activations: functions.records,
             network: functions.network,
             weights: Arc::new(weights.clone()),
@@ -100,7 +102,7 @@ fn lower(
                 })
                 .collect::<Result<Vec<_>>>()?;
             let bias = if bias.is_empty() { None } else { Some(output.pack(bias)?) };
-            Ok(StepKind::Linear { terms, bias })
+            Ok(StepKind::Linear { terms, bias, function: None })
         }
         FoldedKind::Pointwise { input, function } => Ok(match function.polynomial()? {
             Some(polynomial) => StepKind::Polynomial { input: *input, polynomial },

@@ -67,7 +67,7 @@ fn operation(kind: &StepKind) -> String {
     match kind {
         StepKind::Polynomial { polynomial, .. } => format!("polynomial of degree {}", polynomial.degree()),
         StepKind::Exact { function, .. } => function.name().to_owned(),
-        StepKind::Linear { terms, .. } => {
+        StepKind::Linear { terms, function, .. } => {
             let term = |term: &Term| match term {
                 Term::Value(_) => "value".to_owned(),
                 Term::Mapped { map, .. } => {
@@ -75,7 +75,8 @@ fn operation(kind: &StepKind) -> String {
                     format!("map {rows} x {columns}")
                 }
             };
-            terms.iter().map(term).collect::<Vec<_>>().join(" + ")
+            let sum = terms.iter().map(term).collect::<Vec<_>>().join(" + ");
+            function.map_or(sum.clone(), |function| format!("{sum}, {}", function.name()))
         }
     }
 }

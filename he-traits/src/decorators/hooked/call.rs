@@ -46,6 +46,8 @@ pub enum Operation {
     Prepare,
     /// `linear`.
     Linear,
+    /// `layer`.
+    Layer,
     /// `polynomial`.
     Polynomial,
     /// `refresh` of the capability of that name.
@@ -81,6 +83,7 @@ impl Operation {
             Self::Combine => "combine",
             Self::Prepare => "prepare",
             Self::Linear => "linear",
+            Self::Layer => "layer",
             Self::Polynomial => "polynomial",
             Self::Refresh => "refresh",
             Self::Apply => "exact function",
