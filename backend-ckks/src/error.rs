@@ -22,6 +22,14 @@ pub enum Error {
         /// Largest supported.
         most: usize,
     },
+    /// More special primes than a key-switching digit may have limbs.
+    #[error("{count} special primes: {most} at most")]
+    Special {
+        /// How many came.
+        count: usize,
+        /// How many are supported.
+        most: usize,
+    },
     /// The same prime twice.
     #[error("the prime {value} stands in the modulus chain twice")]
     RepeatedPrime {

@@ -1,110 +1,162 @@
-//! The kernels in plain Rust: the specification of the vectorised ones, and what runs where those cannot.
-#![expect(clippy::indexing_slicing, reason = "dense loops over slices whose lengths the callers check")]
+//! The path for every machine: transforms by `concrete-ntt`, loops that the compiler vectorises where it can.
 
-use crate::ring::Modulus;
-use crate::ring::table::NttTable;
+use concrete_ntt::prime64::Plan;
 
-/// `x w - q p` with `q = floor(x w' / 2^52)`: in [0, 2p) for any `x < 2^52`.
-#[inline]
-fn shoup(x: u64, w: u64, quotient: u64, p: u64) -> u64 {
-    let q = ((u128::from(x) * u128::from(quotient)) >> 52) as u64;
-    x.wrapping_mul(w).wrapping_sub(q.wrapping_mul(p))
+use super::{BLOCK, ConversionTarget};
+use crate::ring::{Automorphism, Factor, Modulus, WORD_BITS, WORD_MASK};
+
+/// The transform of one prime.
+pub(super) struct Ntt {
+    plan: Plan,
 }
 
-#[inline]
-fn once(x: u64, p: u64) -> u64 {
-    x.min(x.wrapping_sub(p))
+impl Ntt {
+    pub(super) fn new(modulus: Modulus, degree: usize) -> Option<Self> {
+        Plan::try_new(degree, modulus.value()).map(|plan| Self { plan })
+    }
+
+    pub(super) fn forward(&self, x: &mut [u64]) {
+        self.plan.fwd(x);
+    }
+
+    pub(super) fn inverse(&self, modulus: &Modulus, x: &mut [u64], scale: Factor) {
+        self.plan.inv(x);
+        mul_factor_assign(modulus, x, scale);
+    }
 }
 
-/// Forward transform, in place: takes residues below p, gives residues below p.
-///
-/// Butterflies of Harvey (2014, algorithm 2): values stay below 4p between layers.
-pub(crate) fn forward(table: &NttTable, a: &mut [u64]) {
-    let p = table.modulus.value();
-    let (mut half, mut groups) = (table.degree / 2, 1);
-    while half > 0 {
-        for (group, block) in a.chunks_exact_mut(2 * half).enumerate() {
-            let (w, quotient) = (table.roots[groups + group], table.root_quotients[groups + group]);
-            let (low, high) = block.split_at_mut(half);
-            for (x, y) in low.iter_mut().zip(high) {
-                let u = once(*x, 2 * p);
-                let v = shoup(*y, w, quotient, p);
-                (*x, *y) = (u + v, u + 2 * p - v);
+pub(super) fn add_assign(modulus: &Modulus, x: &mut [u64], y: &[u64]) {
+    for (x, &y) in x.iter_mut().zip(y) {
+        *x = modulus.add(*x, y);
+    }
+}
+
+pub(super) fn sub_assign(modulus: &Modulus, x: &mut [u64], y: &[u64]) {
+    for (x, &y) in x.iter_mut().zip(y) {
+        *x = modulus.sub(*x, y);
+    }
+}
+
+pub(super) fn neg_assign(modulus: &Modulus, x: &mut [u64]) {
+    for x in x {
+        *x = modulus.neg(*x);
+    }
+}
+
+pub(super) fn add(modulus: &Modulus, out: &mut [u64], x: &[u64], y: &[u64]) {
+    for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+        *out = modulus.add(x, y);
+    }
+}
+
+pub(super) fn sub(modulus: &Modulus, out: &mut [u64], x: &[u64], y: &[u64]) {
+    for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+        *out = modulus.sub(x, y);
+    }
+}
+
+pub(super) fn add_scalar_assign(modulus: &Modulus, x: &mut [u64], scalar: u64) {
+    for x in x {
+        *x = modulus.add(*x, scalar);
+    }
+}
+
+pub(super) fn mul_assign(modulus: &Modulus, x: &mut [u64], y: &[u64]) {
+    for (x, &y) in x.iter_mut().zip(y) {
+        *x = modulus.mul(*x, y);
+    }
+}
+
+pub(super) fn mul(modulus: &Modulus, out: &mut [u64], x: &[u64], y: &[u64]) {
+    for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+        *out = modulus.mul(x, y);
+    }
+}
+
+pub(super) fn mul_factor_assign(modulus: &Modulus, x: &mut [u64], factor: Factor) {
+    for x in x {
+        *x = modulus.mul_factor(*x, factor);
+    }
+}
+
+pub(super) fn add_mul_factor(modulus: &Modulus, x: &mut [u64], y: &[u64], factor: Factor) {
+    for (x, &y) in x.iter_mut().zip(y) {
+        *x = modulus.add(*x, modulus.mul_factor(y, factor));
+    }
+}
+
+pub(super) fn sub_from_mul_factor(modulus: &Modulus, out: &mut [u64], x: &[u64], factor: Factor) {
+    for (out, &x) in out.iter_mut().zip(x) {
+        *out = modulus.mul_factor(modulus.sub(x, modulus.reduce_word(*out)), factor);
+    }
+}
+
+/// Adds the products of a group to sums that hold lower and upper halves of 52 bits apart.
+pub(super) fn accumulate<const K: usize>(sums: &mut [[[u64; BLOCK]; 2]; K], group: &[(&[u64], [&[u64]; K])]) {
+    for (a, bs) in group {
+        for ([low, high], b) in sums.iter_mut().zip(bs) {
+            for (((low, high), &a), &b) in low.iter_mut().zip(high).zip(*a).zip(*b) {
+                let product = u128::from(a) * u128::from(b);
+                *low += product as u64 & WORD_MASK;
+                *high += (product >> WORD_BITS) as u64;
             }
         }
-        (half, groups) = (half / 2, 2 * groups);
     }
-    a.iter_mut().for_each(|x| *x = once(once(*x, 2 * p), p));
 }
 
-/// Inverse transform with 1/N, in place: takes residues below p, gives residues below p.
-pub(crate) fn inverse(table: &NttTable, a: &mut [u64]) {
-    let p = table.modulus.value();
-    let (mut half, mut groups) = (1, table.degree / 2);
-    while groups > 0 {
-        for (group, block) in a.chunks_exact_mut(2 * half).enumerate() {
-            let (w, quotient) =
-                (table.inverse_roots[groups + group], table.inverse_root_quotients[groups + group]);
-            let (low, high) = block.split_at_mut(half);
-            for (x, y) in low.iter_mut().zip(high) {
-                let (u, v) = (*x, *y);
-                *x = once(u + v, 2 * p);
-                *y = shoup(u + 2 * p - v, w, quotient, p);
-            }
+/// Brings sums of up to 2^11 terms back to the size of one.
+pub(super) fn fold(modulus: &Modulus, [low, high]: &mut [[u64; BLOCK]; 2]) {
+    for (low, high) in low.iter_mut().zip(high) {
+        *low = modulus.reduce_wide(u128::from(*low) + (u128::from(*high) << WORD_BITS));
+        *high = 0;
+    }
+}
+
+pub(super) fn reduce_sums(modulus: &Modulus, out: &mut [u64], [low, high]: &[[u64; BLOCK]; 2]) {
+    for ((out, &low), &high) in out.iter_mut().zip(low).zip(high) {
+        *out = modulus.reduce_wide(u128::from(low) + (u128::from(high) << WORD_BITS));
+    }
+}
+
+pub(super) fn conversion_quotients(out: &mut [u64], sources: &[u64], fractions: &[u64], shift: u32) {
+    out.fill(1 << (shift - 1));
+    for (source, &fraction) in sources.chunks_exact(out.len()).zip(fractions) {
+        for (out, &y) in out.iter_mut().zip(source) {
+            *out += ((u128::from(y) * u128::from(fraction)) >> WORD_BITS) as u64;
         }
-        (half, groups) = (2 * half, groups / 2);
     }
-    let (w, quotient) = (table.inverse_degree, table.inverse_degree_quotient);
-    a.iter_mut().for_each(|x| *x = once(shoup(*x, w, quotient, p), p));
-}
-
-/// `a = a w`, for a constant `w`.
-pub(crate) fn scale(modulus: &Modulus, a: &mut [u64], w: u64) {
-    let (p, quotient) = (modulus.value(), modulus.quotient(w));
-    a.iter_mut().for_each(|x| *x = once(shoup(*x, w, quotient, p), p));
-}
-
-/// `a = a b`.
-pub(crate) fn multiply(modulus: &Modulus, a: &mut [u64], b: &[u64]) {
-    a.iter_mut().zip(b).for_each(|(x, y)| *x = modulus.mul(*x, *y));
-}
-
-/// `a = a + b`.
-pub(crate) fn add(modulus: &Modulus, a: &mut [u64], b: &[u64]) {
-    a.iter_mut().zip(b).for_each(|(x, y)| *x = modulus.add(*x, *y));
-}
-
-/// `a = a - b`.
-pub(crate) fn subtract(modulus: &Modulus, a: &mut [u64], b: &[u64]) {
-    a.iter_mut().zip(b).for_each(|(x, y)| *x = modulus.sub(*x, *y));
-}
-
-/// `u = round(sum_i y_i / b_i)` for each coefficient, of source limbs that lie one after the other in `scaled`.
-pub(crate) fn overflow(scaled: &[u64], reciprocals: &[f64], u: &mut [u64]) {
-    let degree = u.len();
-    for (j, u) in u.iter_mut().enumerate() {
-        let sum: f64 = reciprocals.iter().enumerate().map(|(i, r)| scaled[i * degree + j] as f64 * r).sum();
-        *u = (sum + 0.5) as u64;
+    for out in out {
+        *out >>= shift;
     }
 }
 
-/// `out = sum_i y_i weight_i mod t`: one column of a base conversion. The source limbs `y_i < 2^50` lie one after the other in
-/// `scaled`; there are at most 60 of them.
-pub(crate) fn convert(modulus: &Modulus, scaled: &[u64], weights: &[u64], out: &mut [u64]) {
+pub(super) fn convert(
+    modulus: &Modulus,
+    word_inverse: u64,
+    out: &mut [u64],
+    sources: &[u64],
+    quotients: &[u64],
+    target: &ConversionTarget,
+) {
     let degree = out.len();
-    for (j, out) in out.iter_mut().enumerate() {
-        let product = |(i, weight): (usize, &u64)| u128::from(scaled[i * degree + j]) * u128::from(*weight);
-        *out = modulus.reduce(weights.iter().enumerate().map(product).sum());
+    for (i, (out, &v)) in out.iter_mut().zip(quotients).enumerate() {
+        let mut sum = u128::from(v) * u128::from(target.minus_product);
+        for (&y, &hat) in sources.iter().skip(i).step_by(degree).zip(&target.hats) {
+            sum += u128::from(y) * u128::from(hat);
+        }
+        // Montgomery's reduction: the constants carry 2^52, one division by it brings the sum to a small multiple of p.
+        let multiple = (sum as u64).wrapping_mul(word_inverse) & WORD_MASK;
+        let correction = ((u128::from(multiple) * u128::from(modulus.value())) >> WORD_BITS) as u64;
+        let value = (sum >> WORD_BITS) as u64 + modulus.value() - correction;
+        *out = modulus.reduce_word(value);
     }
 }
 
-/// `a = (a - b) w`, for a constant `w`.
-pub(crate) fn subtract_and_scale(modulus: &Modulus, a: &mut [u64], b: &[u64], w: u64) {
-    let (p, quotient) = (modulus.value(), modulus.quotient(w));
-    a.iter_mut().zip(b).for_each(|(x, y)| *x = once(shoup(*x + p - y, w, quotient, p), p));
-}
-
-/// `out[i] = a[permutation[i]]`.
-pub(crate) fn permute(a: &[u64], permutation: &[u32], out: &mut [u64]) {
-    out.iter_mut().zip(permutation).for_each(|(out, from)| *out = a[*from as usize]);
+pub(super) fn permute(out: &mut [u64], x: &[u64], by: &Automorphism) {
+    for (out, (block, lanes)) in out.chunks_exact_mut(8).zip(by.blocks()) {
+        let source = x.get(8 * block..8 * block + 8).unwrap_or_default();
+        for (out, &lane) in out.iter_mut().zip(lanes) {
+            *out = source.get(lane as usize).copied().unwrap_or_default();
+        }
+    }
 }

@@ -1,44 +1,79 @@
-//! Fast base conversion: from the residues under some primes to those under others.
+//! Base conversion: from residues modulo some primes to residues modulo others.
+//!
+//! For y in [0, Q), Q the product of the source primes q_i, let y_i = y (Q/q_i)^-1 mod q_i. Then y = sum of
+//! y_i (Q/q_i) - v Q with v = floor(sum of y_i / q_i). With v rounded instead the result is the representative in
+//! [-Q/2, Q/2]: exact, and the smallest there is (Halevi, Polyakov, Shoup 2018, section 2.2; there v is a
+//! floating-point sum, here a fixed-point one, so that every path finds the same words).
 
-use super::Modulus;
+use super::modulus::{Factor, Modulus};
+use crate::kernel::{ConversionTarget, InverseScale, Limb, Path};
 
-/// Conversion from the primes `b_1, ..., b_n` (product B) to other primes t of the ring.
-///
-/// With `y_i = x_i (B / b_i)^-1 mod b_i`, `x = sum_i y_i (B / b_i) - u B` where `u = round(sum_i y_i / b_i)` makes the result the
-/// representative in [-B/2, B/2]; rounding errors of `u` can only matter at the interval's very ends. Halevi, Polyakov and Shoup
-/// (2019), section 2.2.
+/// Constants of the conversion from some limbs of the ring to all the others.
 pub(crate) struct Conversion {
-    /// Positions of the source primes in the ring's list.
-    pub(crate) sources: Vec<usize>,
-    /// (B / b_i)^-1 mod b_i.
-    pub(crate) inverses: Vec<u64>,
-    /// 1 / b_i.
-    pub(crate) reciprocals: Vec<f64>,
-    /// For each prime of the ring: B / b_i mod t for each i, then -B mod t.
-    pub(crate) weights: Vec<Vec<u64>>,
-    /// For each prime of the ring: 1 / B mod t; 0 where t is a source.
-    pub(crate) divisors: Vec<u64>,
+    /// For each source prime: the scale of its inverse transform, (Q/q_i)^-1 included.
+    scales: Vec<InverseScale>,
+    /// For each source prime: floor(2^(52 + shift) / q_i).
+    fractions: Vec<u64>,
+    shift: u32,
+    /// For each limb of the ring: what converts into it, and Q^-1 for the division by Q. None for sources.
+    targets: Vec<Option<(ConversionTarget, Factor)>>,
 }
 
 impl Conversion {
-    pub(crate) fn new(moduli: &[Modulus], sources: Vec<usize>) -> Self {
-        let primes: Vec<Modulus> = sources.iter().filter_map(|i| moduli.get(*i)).copied().collect();
-        let product_without = |skip: usize, t: &Modulus| {
-            let others = primes.iter().enumerate().filter(|(i, _)| *i != skip);
-            others.fold(1, |product, (_, b)| t.mul(product, b.value() % t.value()))
+    /// From the limbs `sources` of the ring to all the others.
+    pub(crate) fn new(limbs: &[Limb], sources: &[usize]) -> Self {
+        let source_limbs: Vec<_> = sources.iter().filter_map(|&index| limbs.get(index)).collect();
+        let primes: Vec<_> = source_limbs.iter().map(|limb| *limb.modulus()).collect();
+        let smallest = primes.iter().map(|p| p.bits()).min().unwrap_or(1);
+        // Every q lies above 2^(smallest - 1), so every fraction lies below 2^52.
+        let shift = smallest - 1;
+        let fraction = |p: &Modulus| ((1u128 << (52 + shift)) / u128::from(p.value())) as u64;
+        let hat = |target: &Modulus, skip: usize| {
+            primes
+                .iter()
+                .enumerate()
+                .filter(|&(i, _)| i != skip)
+                .fold(1, |product, (_, prime)| target.mul(product, prime.value() % target.value()))
         };
-        let inverses = primes.iter().enumerate().map(|(i, b)| b.inverse(product_without(i, b))).collect();
-        let weights = |t: &Modulus| {
-            let mut weights: Vec<u64> = (0..primes.len()).map(|i| product_without(i, t)).collect();
-            weights.push(t.neg(product_without(usize::MAX, t)));
-            weights
+        let scale = |(i, limb): (usize, &&Limb)| {
+            let p = limb.modulus();
+            limb.inverse_scale(p.inverse(hat(p, i)))
+        };
+        let target = |(index, limb): (usize, &Limb)| {
+            let p = limb.modulus();
+            (!sources.contains(&index)).then(|| {
+                let word = p.word().value;
+                let hats = (0..primes.len()).map(|i| p.mul(hat(p, i), word)).collect();
+                let product = hat(p, usize::MAX);
+                let minus_product = p.mul(p.neg(product), word);
+                (ConversionTarget { hats, minus_product }, p.factor(p.inverse(product)))
+            })
         };
         Self {
-            inverses,
-            reciprocals: primes.iter().map(|b| 1.0 / b.value() as f64).collect(),
-            weights: moduli.iter().map(weights).collect(),
-            divisors: moduli.iter().map(|t| t.inverse(product_without(usize::MAX, t))).collect(),
-            sources,
+            scales: source_limbs.iter().enumerate().map(scale).collect(),
+            fractions: primes.iter().map(fraction).collect(),
+            shift,
+            targets: limbs.iter().enumerate().map(target).collect(),
         }
+    }
+
+    /// Number of source limbs.
+    pub(crate) fn sources(&self) -> usize {
+        self.scales.len()
+    }
+
+    /// The scale of the inverse transform of source limb `index`.
+    pub(crate) fn scale(&self, index: usize) -> Option<InverseScale> {
+        self.scales.get(index).copied()
+    }
+
+    /// Rounded quotients for scaled sources, which lie one after the other.
+    pub(crate) fn quotients(&self, path: Path, out: &mut [u64], sources: &[u64]) {
+        path.conversion_quotients(out, sources, &self.fractions, self.shift);
+    }
+
+    /// What converts into limb `index` of the ring, with the inverse of the source modulus there.
+    pub(crate) fn target(&self, index: usize) -> Option<&(ConversionTarget, Factor)> {
+        self.targets.get(index)?.as_ref()
     }
 }

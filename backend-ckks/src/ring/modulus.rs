@@ -1,20 +1,35 @@
-//! One prime of a modulus chain, and arithmetic on single residues.
+//! One prime of a modulus chain, with the constants that reduction by it needs.
 
 use crate::error::Error;
 
-/// A prime below 2^50 with the constants that its reductions need.
-///
-/// Residues are `u64` in `[0, p)`; the methods check that in debug builds only.
+/// Bits of the words that the kernels multiply: the width of AVX-512 IFMA, kept on every path.
+pub(crate) const WORD_BITS: u32 = 52;
+
+/// The lower 52 bits of a word.
+pub(crate) const WORD_MASK: u64 = (1 << WORD_BITS) - 1;
+
+/// An odd prime below 2^50 with its reduction constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Modulus {
     value: u64,
-    bits: u32,
-    /// floor(2^(2 bits) / p), for Barrett reduction.
-    ratio: u64,
+    /// floor(2^52 / p): the quotient of the factor one.
+    unit_quotient: u64,
+    /// 2^52 mod p as a factor: brings the upper half of a 104-bit value down.
+    word: Factor,
+}
+
+/// A constant to multiply by modulo one prime, with its precomputed quotient floor(value 2^52 / p)
+/// (Shoup's method, as NTL uses it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Factor {
+    /// The constant, below the prime.
+    pub(crate) value: u64,
+    /// floor(value 2^52 / p), below 2^52.
+    pub(crate) quotient: u64,
 }
 
 impl Modulus {
-    /// Primes must lie below 2^50: products then fit the 52-bit multipliers with room for lazy sums.
+    /// Largest number of bits: lazy arithmetic keeps values below 2^52 and needs two bits of room.
     pub const MAX_BITS: u32 = 50;
 
     /// Constants for `value`.
@@ -22,125 +37,143 @@ impl Modulus {
     /// # Errors
     /// [`Error::Prime`] when it is not an odd prime below 2^50.
     pub fn new(value: u64) -> Result<Self, Error> {
-        let bits = 64 - value.leading_zeros();
-        if bits > Self::MAX_BITS || !super::primes::is_prime(value) || value == 2 {
+        if value < 3 || value >> Self::MAX_BITS != 0 || !super::primes::is_prime(value) {
             return Err(Error::Prime { value, reason: "not an odd prime below 2^50" });
         }
-        let ratio = ((1_u128 << (2 * bits)) / u128::from(value)) as u64;
-        Ok(Self { value, bits, ratio })
+        let unit_quotient = (1 << WORD_BITS) / value;
+        let word = (1 << WORD_BITS) % value;
+        let word = Factor { value: word, quotient: shoup_quotient(word, value) };
+        Ok(Self { value, unit_quotient, word })
     }
 
     /// The prime.
+    #[must_use]
     pub const fn value(&self) -> u64 {
         self.value
     }
 
-    /// Its length in bits.
+    /// Length of the prime in bits.
+    #[must_use]
     pub const fn bits(&self) -> u32 {
-        self.bits
+        u64::BITS - self.value.leading_zeros()
     }
 
-    /// `x mod p` for `x < 2^(2 bits)`: Barrett's quotient is at most 2 too small.
+    /// floor(2^52 / p).
     #[inline]
-    pub fn reduce_product(&self, x: u128) -> u64 {
-        let quotient = ((x >> (self.bits - 1)) * u128::from(self.ratio)) >> (self.bits + 1);
-        let mut rest = (x as u64).wrapping_sub((quotient as u64).wrapping_mul(self.value));
-        for _ in 0..2 {
-            rest = rest.min(rest.wrapping_sub(self.value));
-        }
-        rest
+    pub(crate) fn unit_quotient(&self) -> u64 {
+        self.unit_quotient
     }
 
-    /// `x mod p` for any `x`.
-    pub fn reduce(&self, x: u128) -> u64 {
-        (x % u128::from(self.value)) as u64
-    }
-
-    /// `x mod p` for a signed `x`.
-    pub fn reduce_signed(&self, x: i128) -> u64 {
-        x.rem_euclid(i128::from(self.value)) as u64
-    }
-
-    /// `a + b`.
+    /// 2^52 mod p as a factor.
     #[inline]
+    pub(crate) fn word(&self) -> Factor {
+        self.word
+    }
+
+    /// The factor of a constant below the prime (a larger one is reduced first).
+    #[must_use]
+    pub fn factor(&self, value: u64) -> Factor {
+        let value = value % self.value;
+        Factor { value, quotient: shoup_quotient(value, self.value) }
+    }
+
+    /// a + b for reduced a and b.
+    #[inline]
+    #[must_use]
     pub fn add(&self, a: u64, b: u64) -> u64 {
-        debug_assert!(a < self.value && b < self.value);
-        let sum = a + b;
-        sum.min(sum.wrapping_sub(self.value))
+        self.subtract_once(a + b)
     }
 
-    /// `a - b`.
+    /// a - b for reduced a and b.
     #[inline]
+    #[must_use]
     pub fn sub(&self, a: u64, b: u64) -> u64 {
-        debug_assert!(a < self.value && b < self.value);
-        let difference = a.wrapping_sub(b);
-        difference.min(difference.wrapping_add(self.value))
+        self.subtract_once(a + self.value - b)
     }
 
-    /// `-a`.
+    /// -a for a reduced a.
     #[inline]
+    #[must_use]
     pub fn neg(&self, a: u64) -> u64 {
-        self.sub(0, a)
+        self.subtract_once(self.value - a)
     }
 
-    /// `a b`.
+    /// a b for reduced a and b.
     #[inline]
+    #[must_use]
     pub fn mul(&self, a: u64, b: u64) -> u64 {
-        debug_assert!(a < self.value && b < self.value);
-        self.reduce_product(u128::from(a) * u128::from(b))
+        self.reduce_wide(u128::from(a) * u128::from(b))
     }
 
-    /// `base^exponent`.
-    pub fn pow(&self, base: u64, mut exponent: u64) -> u64 {
-        let (mut power, mut result) = (base, 1);
-        while exponent > 0 {
-            if exponent & 1 == 1 {
-                result = self.mul(result, power);
+    /// a f for any a below 2^52.
+    #[inline]
+    #[must_use]
+    pub fn mul_factor(&self, a: u64, factor: Factor) -> u64 {
+        self.subtract_once(self.mul_factor_lazy(a, factor))
+    }
+
+    /// a f for any a below 2^52, in [0, 2p).
+    #[inline]
+    pub(crate) fn mul_factor_lazy(&self, a: u64, factor: Factor) -> u64 {
+        let quotient = ((u128::from(a) * u128::from(factor.quotient)) >> WORD_BITS) as u64;
+        a.wrapping_mul(factor.value).wrapping_sub(quotient.wrapping_mul(self.value))
+    }
+
+    /// `value` modulo the prime, for any value below 2^52.
+    #[inline]
+    #[must_use]
+    pub fn reduce_word(&self, value: u64) -> u64 {
+        self.mul_factor(value, Factor { value: 1, quotient: self.unit_quotient })
+    }
+
+    /// `value` modulo the prime, for any value below 2^104 2^11: sums of up to 2^11 products of 52-bit words.
+    #[inline]
+    #[must_use]
+    pub fn reduce_wide(&self, value: u128) -> u64 {
+        let low = value as u64 & WORD_MASK;
+        let high = (value >> WORD_BITS) as u64;
+        // Below 2^63: one more split brings the upper half under 2^52.
+        let high = self.reduce_word(high & WORD_MASK) + self.mul_factor(high >> WORD_BITS, self.word);
+        self.add(self.mul_factor(high, self.word), self.reduce_word(low))
+    }
+
+    /// A signed integer modulo the prime.
+    #[inline]
+    #[must_use]
+    pub fn reduce_signed(&self, value: i128) -> u64 {
+        match i64::try_from(value) {
+            Ok(value) => value.rem_euclid(self.value as i64) as u64,
+            Err(_) => value.rem_euclid(i128::from(self.value)) as u64,
+        }
+    }
+
+    /// base^exponent for a reduced base.
+    #[must_use]
+    pub fn pow(&self, base: u64, exponent: u64) -> u64 {
+        let (mut result, mut square, mut rest) = (1, base, exponent);
+        while rest > 0 {
+            if rest & 1 == 1 {
+                result = self.mul(result, square);
             }
-            power = self.mul(power, power);
-            exponent >>= 1;
+            square = self.mul(square, square);
+            rest >>= 1;
         }
         result
     }
 
-    /// `1 / a`, by Fermat; 0 for 0.
-    pub fn inverse(&self, a: u64) -> u64 {
-        self.pow(a, self.value - 2)
+    /// The inverse of a reduced, nonzero value; zero for zero.
+    #[must_use]
+    pub fn inverse(&self, value: u64) -> u64 {
+        self.pow(value, self.value - 2)
     }
 
-    /// Shoup's quotient of a constant factor at 52 bits: floor(w 2^52 / p).
-    pub fn quotient(&self, w: u64) -> u64 {
-        debug_assert!(w < self.value);
-        ((u128::from(w) << 52) / u128::from(self.value)) as u64
+    #[inline]
+    fn subtract_once(&self, value: u64) -> u64 {
+        // For a value below 2p: where p is too much, the difference wraps and is the larger of the two.
+        value.min(value.wrapping_sub(self.value))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn agrees_with_wide_division() {
-        for p in [3, 97, (1 << 45) - 229, 1_125_899_904_679_937, 1_125_899_906_842_597] {
-            let Ok(modulus) = Modulus::new(p) else { continue };
-            let mut x = 12_345_678_912_345_u64;
-            for _ in 0..10_000 {
-                x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let (a, b) = ((x >> 3) % p, x.rotate_left(29) % p);
-                assert_eq!(u128::from(modulus.mul(a, b)), u128::from(a) * u128::from(b) % u128::from(p));
-                assert_eq!(modulus.add(a, b), (a + b) % p);
-                assert_eq!(modulus.add(modulus.sub(a, b), b), a);
-                assert_eq!(modulus.mul(a, modulus.inverse(a)), u64::from(a != 0));
-            }
-            let last = p - 1;
-            assert_eq!(modulus.mul(last, last), 1);
-        }
-    }
-
-    #[test]
-    fn what_is_no_prime_is_refused() {
-        for value in [0, 1, 2, 4, 91, 1 << 49, (1 << 51) - 129] {
-            assert!(Modulus::new(value).is_err(), "{value}");
-        }
-    }
+fn shoup_quotient(value: u64, modulus: u64) -> u64 {
+    ((u128::from(value) << WORD_BITS) / u128::from(modulus)) as u64
 }

@@ -1,0 +1,47 @@
+//! Independent limbs on all threads of rayon's pool; a plain loop where there is one thread only.
+
+use rayon::prelude::*;
+
+use super::poly::{Form, Poly};
+
+/// `work` on every item.
+pub(crate) fn for_each<T: Send>(items: &mut [T], work: impl Fn(usize, &mut T) + Send + Sync) {
+    if rayon::current_num_threads() == 1 || items.len() < 2 {
+        items.iter_mut().enumerate().for_each(|(index, item)| work(index, item));
+    } else {
+        items.par_iter_mut().enumerate().with_max_len(1).for_each(|(index, item)| work(index, item));
+    }
+}
+
+/// `work` on every run of `len` words.
+pub(crate) fn for_each_chunk(words: &mut [u64], len: usize, work: impl Fn(usize, &mut [u64]) + Send + Sync) {
+    if rayon::current_num_threads() == 1 || words.len() <= len {
+        words.chunks_exact_mut(len).enumerate().for_each(|(index, chunk)| work(index, chunk));
+    } else {
+        let chunks = words.par_chunks_exact_mut(len).enumerate().with_max_len(1);
+        chunks.for_each(|(index, chunk)| work(index, chunk));
+    }
+}
+
+/// `work` on every limb of a polynomial.
+pub(crate) fn for_each_limb<F: Form>(x: &mut Poly<F>, work: impl Fn(usize, &mut [u64]) + Send + Sync) {
+    let degree = x.degree();
+    for_each_chunk(x.as_mut_slice(), degree, work);
+}
+
+/// `work` on every limb of several polynomials of the same basis, limb by limb.
+pub(crate) fn for_each_row<F: Form, const K: usize>(
+    polys: &mut [Poly<F>; K],
+    work: impl Fn(usize, &mut [&mut [u64]; K]) + Send + Sync,
+) {
+    let count = polys.first().map_or(0, |poly| poly.basis().limbs());
+    let mut limbs = polys.each_mut().map(|poly| poly.limbs_mut());
+    let mut rows: Vec<[&mut [u64]; K]> =
+        (0..count).map(|_| limbs.each_mut().map(|limb| limb.next().unwrap_or_default())).collect();
+    for_each(&mut rows, work);
+}
+
+/// `work` for every item, results in order.
+pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Send + Sync) -> Vec<R> {
+    items.par_iter().map(work).collect()
+}

@@ -1,0 +1,256 @@
+//! What key switching and rescaling need: digits, products with keys, rounded division by primes.
+//!
+//! Hybrid key switching (Han and Ki 2020): the chain limbs are cut into digits of alpha neighbours, alpha the number of
+//! special primes. A digit is converted to all other primes, so that it is a small integer polynomial modulo
+//! everything; its product with a key is divided by the special modulus P.
+
+use super::Ring;
+use super::buffer::Buffer;
+use super::conversion::Conversion;
+use super::parallel::{for_each_chunk, for_each_limb, for_each_row};
+use super::poly::{Basis, Ntt, Poly};
+
+/// The digits of a polynomial, each as a small polynomial modulo the chain and the special primes: what rotations of
+/// one ciphertext share (hoisting).
+///
+/// Digit j is congruent to the polynomial modulo the primes of limbs j alpha .. (j + 1) alpha, and its coefficients lie
+/// within half of their product.
+pub struct Digits {
+    basis: Basis,
+    count: usize,
+    degree: usize,
+    /// Limb after limb, within a limb digit after digit; lazy values.
+    words: Buffer,
+}
+
+impl Digits {
+    /// The limbs of each digit: those of the polynomial and the special ones.
+    #[must_use]
+    pub fn basis(&self) -> Basis {
+        self.basis
+    }
+
+    /// Number of digits.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    fn limb(&self, index: usize, digit: usize) -> &[u64] {
+        let start = (index * self.count + digit) * self.degree;
+        self.words.get(start..start + self.degree).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Digits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Digits")
+            .field("basis", &self.basis)
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The halves (b, a) of a switching key, one pair a digit.
+pub type KeyHalves<'a> = [&'a Poly<Ntt>; 2];
+
+impl Ring {
+    /// Number of key-switching digits of a polynomial with `chain` limbs.
+    #[must_use]
+    pub fn digits(&self, chain: usize) -> usize {
+        chain.div_ceil(self.special().max(1))
+    }
+
+    /// The limbs of digit `digit` of a polynomial with `chain` chain limbs.
+    #[must_use]
+    pub fn digit(&self, digit: usize, chain: usize) -> std::ops::Range<usize> {
+        let alpha = self.special().max(1);
+        digit * alpha..((digit + 1) * alpha).min(chain)
+    }
+
+    /// Cuts a polynomial over chain limbs into digits and lifts each to the extended basis (ModUp of all digits).
+    ///
+    /// Panics where the ring has no special primes.
+    #[must_use]
+    pub fn decompose(&self, x: &Poly<Ntt>) -> Digits {
+        let (degree, alpha, from) = (self.degree(), self.special(), x.basis());
+        assert!(
+            alpha > 0 && from.special == 0,
+            "digits are made from chain limbs, in a ring with special primes"
+        );
+        let basis = self.extended(from.chain);
+        let count = self.digits(from.chain);
+        let conversions: Vec<&Conversion> = (0..count)
+            .filter_map(|digit| self.from_digits.get(self.digit(digit, from.chain).end - 1))
+            .collect();
+        let scaled = self.scaled_sources(x, 0..from.chain, |index| {
+            conversions.get(index / alpha).and_then(|conversion| conversion.scale(index % alpha))
+        });
+        let sources = |digit: usize| {
+            let limbs = self.digit(digit, from.chain);
+            scaled.get(limbs.start * degree..limbs.end * degree).unwrap_or_default()
+        };
+        let mut quotients = Buffer::scratch(count * degree);
+        for_each_chunk(&mut quotients, degree, |digit, out| {
+            if let Some(conversion) = conversions.get(digit) {
+                conversion.quotients(self.path(), out, sources(digit));
+            }
+        });
+        let mut words = Buffer::scratch(basis.limbs() * count * degree);
+        for_each_chunk(&mut words, count * degree, |index, digits| {
+            let limb = self.limb(basis, index);
+            let position = self.position(basis, index);
+            let rows = digits.chunks_exact_mut(degree).zip(quotients.chunks_exact(degree)).zip(&conversions);
+            for (digit, ((out, quotients), conversion)) in rows.enumerate() {
+                match conversion.target(position) {
+                    Some((target, _)) => {
+                        limb.convert(out, sources(digit), quotients, target);
+                        limb.forward_lazy(out);
+                    }
+                    None => out.copy_from_slice(x.limb(index)),
+                }
+            }
+        });
+        Digits { basis, count, degree, words }
+    }
+
+    /// The sums over the digits of digit times b and digit times a. A key may be made for more chain limbs than the
+    /// digits have, and for more digits; what is beyond is left out.
+    ///
+    /// For a rotation by g of hoisted digits, keep the key's polynomials under the inverse automorphism: the product is
+    /// then [permuted](Ring::automorphism) once, in place of every digit.
+    #[must_use]
+    pub fn key_product(&self, digits: &Digits, key: &[KeyHalves<'_>]) -> [Poly<Ntt>; 2] {
+        assert!(key.len() >= digits.count, "{} key digits for {}", key.len(), digits.count);
+        let basis = digits.basis;
+        let mut out = [self.scratch(basis), self.scratch(basis)];
+        for_each_row(&mut out, |index, row| {
+            self.limb(basis, index).inner_products(row, digits.count, |digit| {
+                let halves = key.get(digit).map(|halves| halves.map(|half| half.limb_of(basis, index)));
+                (digits.limb(index, digit), halves.unwrap_or_default())
+            });
+        });
+        out
+    }
+
+    /// `round(x / P)` for each x, over the chain limbs; P is the product of the special primes.
+    ///
+    /// # Shapes
+    /// Each x: `chain` limbs and all special ones. Results: `chain` limbs.
+    #[must_use]
+    pub fn mod_down<const K: usize>(&self, x: [&Poly<Ntt>; K]) -> [Poly<Ntt>; K] {
+        let basis = common_basis(&x);
+        assert_eq!(basis.special, self.special(), "division by special primes needs special limbs");
+        self.divide_round(x, basis.chain, &self.from_special)
+    }
+
+    /// `round(x / q)` for each x, q the last chain prime of x: the step from one level to the next.
+    ///
+    /// # Shapes
+    /// Each x: `chain` limbs. Results: `chain - 1` limbs.
+    #[must_use]
+    pub fn rescale<const K: usize>(&self, x: [&Poly<Ntt>; K]) -> [Poly<Ntt>; K] {
+        let basis = common_basis(&x);
+        assert!(basis.special == 0 && basis.chain > 1, "rescaling drops one of two chain limbs at least");
+        #[expect(clippy::indexing_slicing, reason = "bases are checked where polynomials are made")]
+        let conversion = &self.last[basis.chain - 1];
+        self.divide_round(x, basis.chain - 1, conversion)
+    }
+
+    /// `round(x / (P q))` for each x: [`Ring::mod_down`] and [`Ring::rescale`] at once, with fewer transforms and one
+    /// rounding.
+    ///
+    /// # Shapes
+    /// Each x: `chain` limbs and all special ones. Results: `chain - 1` limbs.
+    #[must_use]
+    pub fn mod_down_and_rescale<const K: usize>(&self, x: [&Poly<Ntt>; K]) -> [Poly<Ntt>; K] {
+        let basis = common_basis(&x);
+        assert!(
+            basis.special == self.special() && basis.chain > 1,
+            "needs special limbs and two chain limbs"
+        );
+        #[expect(clippy::indexing_slicing, reason = "bases are checked where polynomials are made")]
+        let conversion = &self.last_and_special[basis.chain - 1];
+        self.divide_round(x, basis.chain - 1, conversion)
+    }
+
+    /// x = P x, with P the product of the special primes; zero in the special limbs.
+    pub fn mul_special_assign(&self, x: &mut Poly<Ntt>) {
+        let basis = x.basis();
+        for_each_limb(x, |index, limb| match self.lifts.get(index) {
+            Some(&lift) if index < basis.chain => self.limb(basis, index).mul_factor_assign(limb, lift),
+            _ => limb.fill(0),
+        });
+    }
+
+    /// x += P y: adds a polynomial over the chain to one over the extended basis, so that division by P gives it back.
+    pub fn add_lifted_assign(&self, x: &mut Poly<Ntt>, y: &Poly<Ntt>) {
+        let basis = x.basis();
+        assert_eq!(basis, self.extended(y.basis().chain), "a lifted polynomial has as many chain limbs");
+        for_each_limb(x, |index, limb| {
+            // P is zero modulo the special primes.
+            if index < basis.chain
+                && let Some(&lift) = self.lifts.get(index)
+            {
+                self.limb(basis, index).add_mul_factor(limb, y.limb(index), lift);
+            }
+        });
+    }
+
+    /// Residues of the special modulus P modulo the first `chain` primes.
+    pub fn special_modulus(&self, chain: usize) -> impl Iterator<Item = u64> {
+        self.lifts.iter().take(chain.min(self.chain)).map(|lift| lift.value)
+    }
+
+    /// Division by the primes of the limbs from `kept` on, which are the sources of `conversion`, with rounding: what
+    /// is left of x after its residue modulo them, nearest to zero, is subtracted divides exactly.
+    fn divide_round<const K: usize>(
+        &self,
+        x: [&Poly<Ntt>; K],
+        kept: usize,
+        conversion: &Conversion,
+    ) -> [Poly<Ntt>; K] {
+        let (degree, dropped) = (self.degree(), conversion.sources());
+        let basis = Basis::chain(kept);
+        let mut out = x.map(|_| self.scratch(basis));
+        let scaled = x.map(|x| self.scaled_sources(x, kept..kept + dropped, |index| conversion.scale(index)));
+        let quotients = scaled.each_ref().map(|scaled| {
+            let mut quotients = Buffer::scratch(degree);
+            conversion.quotients(self.path(), &mut quotients, scaled);
+            quotients
+        });
+        for_each_row(&mut out, |index, row| {
+            let limb = self.limb(basis, index);
+            let Some((target, inverse)) = conversion.target(index) else { return };
+            for (((out, x), scaled), quotients) in row.iter_mut().zip(&x).zip(&scaled).zip(&quotients) {
+                limb.convert(out, scaled, quotients, target);
+                limb.forward_lazy(out);
+                limb.sub_from_mul_factor(out, x.limb(index), *inverse);
+            }
+        });
+        out
+    }
+
+    /// The limbs `range` of x as coefficients, each times the constant of its scale.
+    fn scaled_sources(
+        &self,
+        x: &Poly<Ntt>,
+        range: std::ops::Range<usize>,
+        scale: impl Fn(usize) -> Option<crate::kernel::InverseScale> + Send + Sync,
+    ) -> Buffer {
+        let mut words = Buffer::scratch(range.len() * self.degree());
+        for_each_chunk(&mut words, self.degree(), |index, out| {
+            out.copy_from_slice(x.limb(range.start + index));
+            if let Some(scale) = scale(index) {
+                self.limb(x.basis(), range.start + index).inverse(out, scale);
+            }
+        });
+        words
+    }
+}
+
+fn common_basis<const K: usize>(x: &[&Poly<Ntt>; K]) -> Basis {
+    let basis = x.first().map_or(Basis { chain: 0, special: 0 }, |x| x.basis());
+    assert!(x.iter().all(|x| x.basis() == basis), "operands of unequal bases");
+    basis
+}
