@@ -6,8 +6,10 @@
 //! 2. All ciphertexts of a key share their eigenvectors. [`Eigenvectors::from_ciphertexts`] finds them in a single slot, and then every
 //!    slot of every ciphertext falls apart into the same lanes: what is left of the secret is *which* lane, one bit for 2 x 2.
 //! 3. That bit falls to a single known number, to the range of the data, or to a look at them: [`Clue`].
+//! 4. Without any eigenvalue: the message is a linear function of the entries, and all ciphertexts of a key lie in a space of n
+//!    dimensions. n known numbers give that function on all of it: [`Decryption::from_known`].
 
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DVector, SVD};
 
 use crate::{Ciphertext, compare, spectral};
 
@@ -65,6 +67,13 @@ impl Eigenvectors {
                 let near = |pair: &[f64]| matches!(pair, [a, b] if b - a <= 1e-9 * (1.0 + a.abs()));
                 2 * sorted.windows(2).filter(|pair| near(pair)).count() > lane.len()
             }
+            Clue::SinglePrecision => {
+                // The nearest number of single precision is some 1e-8 away from a random one.
+                let rounded = |value: &&f64| {
+                    (f64::from(**value as f32) - **value).abs() <= 1e-10 * (1e-3 + value.abs())
+                };
+                10 * lane.iter().filter(rounded).count() > 9 * lane.len()
+            }
         };
         let mut found = lanes.iter().enumerate().filter(|(_, lane)| fits(lane)).map(|(index, _)| index);
         let first = found.next()?;
@@ -89,8 +98,37 @@ pub enum Clue {
         /// Its upper end.
         high: f64,
     },
+    /// The numbers of the message are of single precision, like the weights of most networks; random numbers are not.
+    SinglePrecision,
     /// Most numbers of the message occur more than once, like the background of a picture; random numbers do not.
     Repeats,
+}
+
+/// A linear function of the entries of a ciphertext that gives its message.
+pub struct Decryption(DVector<f64>);
+
+impl Decryption {
+    /// The function that known numbers determine, each given with its slot and ciphertext: at least n of them for n x n matrices, not all
+    /// equal. The shortest of all functions that fit; `None` when there is none.
+    pub fn from_known(known: &[(&Ciphertext, usize, f64)]) -> Option<Self> {
+        let entries = known.first()?.0.dimension().pow(2);
+        let rows = known.iter().flat_map(|(x, slot, _)| x.matrix(*slot));
+        let system = DMatrix::from_row_iterator(known.len(), entries, rows.collect::<Vec<_>>());
+        let values = DVector::from_iterator(known.len(), known.iter().map(|(_, _, value)| *value));
+        // Singular values beyond the n dimensions of the key's algebra are rounding errors.
+        let svd = SVD::new(system, true, true);
+        let threshold = 1e-11 * svd.singular_values.max();
+        svd.solve(&values, threshold).ok().map(Self)
+    }
+
+    /// The message in every slot.
+    pub fn message(&self, x: &Ciphertext) -> Vec<f64> {
+        let mut message = vec![0.0; x.period()];
+        for (plane, weight) in x.planes().zip(self.0.iter()) {
+            message.iter_mut().zip(plane).for_each(|(sum, entry)| *sum += weight * entry);
+        }
+        message
+    }
 }
 
 fn matrix(x: &Ciphertext, slot: usize) -> DMatrix<f64> {

@@ -116,7 +116,7 @@ fn security() -> Security {
                 .to_owned(),
         ],
         owner_learns: vec!["the network applied to random numbers".to_owned()],
-        attacks: vec!["eigenvalues".to_owned(), "common-eigenvectors".to_owned()],
+        attacks: vec!["eigenvalues".to_owned(), "common eigenvectors".to_owned(), "known numbers".to_owned()],
         sharing_decryptions: Sharing::Unsafe(
             "one known number singles out the lane of the message".to_owned(),
         ),

@@ -1,7 +1,7 @@
 //! MORE is broken by its ciphertexts alone. These tests are given what a server is given, ciphertexts and nothing else, and
 //! recover the messages; the secret key appears only on the side that encrypts.
 
-use backend_more::attack::{Clue, Eigenvectors, eigenvalues};
+use backend_more::attack::{Clue, Decryption, Eigenvectors, eigenvalues};
 use backend_more::{Ciphertext, More, Parameters, RandomLane};
 use he_traits::{
     ClientScheme, Diagonal, Encryptor, Evaluator, Exact, Function, KeyNeeds, Level, Result, Scheme,
@@ -87,6 +87,40 @@ fn one_known_number_settles_the_lane() -> Result<()> {
                 assert!(distance < 1e-9, "dimension {dimension}, seed {seed}: {distance}");
             }
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn as_many_known_numbers_as_rows_decrypt_everything() -> Result<()> {
+    for dimension in [2, 3, 4] {
+        for seed in 0..20 {
+            let messages: Vec<Vec<f64>> =
+                (0..4).map(|k| (0..50).map(|i| ((i * 7 + k * 13) as f64).cos()).collect()).collect();
+            let ciphertexts = sent(&Parameters::new(50)?.with_dimension(dimension)?, &messages, 200 + seed)?;
+            let known: Vec<_> =
+                (0..dimension).map(|i| (&ciphertexts[0], 3 * i, messages[0][3 * i])).collect();
+            let key = Decryption::from_known(&known).expect("n numbers are enough");
+            for (ciphertext, message) in ciphertexts.iter().zip(&messages) {
+                let distance = worst_distance(&key.message(ciphertext), message);
+                assert!(distance < 1e-7, "dimension {dimension}, seed {seed}: {distance}");
+            }
+            let fewer = Decryption::from_known(&known[1..]).expect("some function fits");
+            let distance = worst_distance(&fewer.message(&ciphertexts[1]), &messages[1]);
+            assert!(distance > 1e-6, "dimension {dimension}, seed {seed}: {distance}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn weights_give_themselves_away_by_their_precision() -> Result<()> {
+    let weights: Vec<f64> = (0..64).map(|i| f64::from(((i * 37) as f32).sin() * 0.1)).collect();
+    for seed in 0..20 {
+        let ciphertexts = sent(&Parameters::new(64)?, std::slice::from_ref(&weights), 300 + seed)?;
+        let key = Eigenvectors::from_ciphertexts(&[&ciphertexts[0]]).expect("eigenvalues differ");
+        let lane = key.message_lane(&ciphertexts[0], Clue::SinglePrecision).expect("one lane is rounded");
+        assert!(worst_distance(&key.lanes(&ciphertexts[0])[lane], &weights) < EXACTNESS);
     }
     Ok(())
 }

@@ -27,11 +27,42 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Train a model anew and write its weights
     Train(TrainArgs),
+    /// Attack a scheme that does not protect: recover samples and weights from the files that a server holds
+    Attack(AttackArgs),
     /// Show where data sets lie, and fetch them
     Data(DataArgs),
     /// One backend of a comparison, in a process of its own (started by `compare`)
     #[command(name = "measure-backend", hide = true)]
     Measure,
+    /// The attacker's process: sees the server's files and nothing else (started by `attack`)
+    #[command(name = "attack-files", hide = true)]
+    AttackFiles {
+        /// The folder with the server's files.
+        server: PathBuf,
+        /// Where what is recovered goes.
+        recovered: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct AttackArgs {
+    /// The scheme to attack: `more`
+    pub(crate) scheme: String,
+    /// Whose samples and weights are encrypted and recovered, see `henna list`
+    #[arg(long, default_value = "cnn-mnist", value_name = "NAME")]
+    pub(crate) model: String,
+    /// Samples that the server holds
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) samples: u32,
+    /// Rows of the matrix that stands for one number; several, separated by commas, are attacked one after the other
+    #[arg(long, value_delimiter = ',', default_value = "2,3,4,8", value_name = "N", value_parser = clap::value_parser!(u16).range(2..=16))]
+    pub(crate) dimension: Vec<u16>,
+    /// Keep the server's files, what was recovered from them and a picture in this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the results as JSON, one line a dimension
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

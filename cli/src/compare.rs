@@ -1,6 +1,6 @@
 //! `henna compare`: the same samples and the same network under each backend, side by side.
 
-mod child;
+pub(crate) mod child;
 mod head;
 mod request;
 

@@ -1,6 +1,7 @@
 //! henna: compare homomorphic-encryption schemes on real networks, side by side.
 
 mod args;
+mod attack;
 mod backends;
 mod compare;
 mod data;
@@ -42,6 +43,8 @@ fn main() -> ExitCode {
         Command::List => list::run(),
         Command::Plan(args) => plan::run(args),
         Command::Train(args) => train::run(args),
+        Command::Attack(args) => attack::run(args),
+        Command::AttackFiles { server, recovered } => attack::attacker(server, recovered),
         Command::Data(args) => data::run(&args.command),
         Command::Measure => measure::child(),
     };

@@ -225,18 +225,18 @@ fn protection(report: &Report) -> Section {
         ("the server learns", planned(report, |p| list(&p.security.server_learns))),
         ("the owner learns", planned(report, |p| list(&p.security.owner_learns))),
         ("sharing decryptions", planned(report, |p| p.security.sharing_decryptions.clone())),
-        (
-            "attacks known",
-            planned(report, |p| {
-                if p.security.attacks.is_empty() {
-                    "none here".to_owned()
-                } else {
-                    p.security.attacks.join(", ")
-                }
-            }),
-        ),
+        ("attacks known", report.backends.iter().map(attacks).collect()),
     ];
     Section { title: "protection", about: "who sees what in the clear", rows: keep_told(rows) }
+}
+
+/// The attacks that this program has on a backend, and how to run them.
+fn attacks(backend: &BackendRecord) -> String {
+    match backend.plan.as_ref().map(|plan| plan.security.attacks.as_slice()) {
+        None => NONE.to_owned(),
+        Some([]) => "none here".to_owned(),
+        Some(attacks) => format!("{}: run `henna attack {}`", attacks.join(", "), backend.backend),
+    }
 }
 
 /// Drops rows that no backend has a value for.

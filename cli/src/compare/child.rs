@@ -52,7 +52,7 @@ pub(crate) fn measure(job: Job) -> Result<BackendRecord, Failure> {
 }
 
 /// This program's file. Linux has a name for it that holds even when the file was replaced or removed meanwhile.
-fn own_file() -> Result<PathBuf, Failure> {
+pub(crate) fn own_file() -> Result<PathBuf, Failure> {
     let link = Path::new("/proc/self/exe");
     if link.exists() {
         return Ok(link.to_path_buf());
