@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::ciphertext::repeat_into;
 use crate::scheme::EvaluationKeys;
+use crate::training::MoreTensor;
 use crate::{Ciphertext, More, NAME, Parameters, RandomLane};
 
 mod key;
@@ -84,6 +85,64 @@ impl ClientScheme for More {
 
 fn kind(parameters: &Parameters) -> Kind {
     Kind { backend: NAME, object: "secret", fingerprint: parameters.fingerprint() }
+}
+
+impl MoreEncryptor {
+    /// Encrypts numbers for training: `random` is what stands beside them, and is trained on like them. See [`crate::training`] for
+    /// what to draw it from.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for matrices other than 2 x 2, [`Error::Shape`] when there are not as many random numbers, [`Error::Value`]
+    /// when a number is not finite.
+    pub fn encrypt_tensor(&self, values: &[f64], random: &[f64]) -> Result<MoreTensor> {
+        if self.parameters.dimension() != 2 {
+            let what = format!("train on matrices of {} rows: it takes 2 x 2", self.parameters.dimension());
+            return Err(Error::Unsupported { backend: NAME.to_owned(), what });
+        }
+        if values.len() != random.len() {
+            return Err(Error::shape(
+                "encrypt_tensor",
+                format!("{} random numbers", values.len()),
+                random.len(),
+            ));
+        }
+        for lane in [values, random] {
+            if let Some((position, value)) = lane.iter().copied().enumerate().find(|(_, v)| !v.is_finite()) {
+                let op = "encrypt_tensor";
+                return Err(Error::Value { op, position, value, reason: "it is not finite" });
+            }
+        }
+        let mut tensor = MoreTensor::stale(4, values.len());
+        let weight = |lane: usize, plane: usize| self.weights.get(4 * lane + plane).copied().unwrap_or(0.0);
+        // Column by column in tensors, row by row in the key's weights.
+        for (target, plane) in tensor.planes_mut().zip([0, 2, 1, 3]) {
+            let (of_value, of_random) = (weight(0, plane), weight(1, plane));
+            for (entry, (value, random)) in target.iter_mut().zip(values.iter().zip(random)) {
+                *entry = of_value * value + of_random * random;
+            }
+        }
+        Ok(tensor)
+    }
+}
+
+impl MoreDecryptor {
+    /// Decrypts a tensor of training; public numbers come back as they are.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for compact ciphertexts: expand them first ([`crate::training::Compaction`]).
+    pub fn decrypt_tensor(&self, x: &MoreTensor) -> Result<Vec<f64>> {
+        match (x.plane_count(), &**self.weights) {
+            (1, _) => Ok(x.data().to_vec()),
+            (4, [a, b, c, d]) => {
+                let mut message = vec![0.0; x.len()];
+                for (plane, weight) in x.planes().zip([a, c, b, d]) {
+                    message.iter_mut().zip(plane).for_each(|(sum, entry)| *sum += weight * entry);
+                }
+                Ok(message)
+            }
+            _ => Err(Error::shape("decrypt_tensor", "full 2 x 2 ciphertexts", format!("{x:?}"))),
+        }
+    }
 }
 
 impl Encryptor for MoreEncryptor {

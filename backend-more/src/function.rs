@@ -165,7 +165,11 @@ impl Planar {
     }
 }
 
-fn planar(function: Function) -> Result<Planar> {
+/// The kernel of a function of 2 x 2 matrices in planes.
+///
+/// # Errors
+/// [`Error::Unsupported`] for a function that has none; squares and reciprocals are products and inverses.
+pub(crate) fn planar(function: Function) -> Result<Planar> {
     let (values, recombine): (fn(&mut [f64]), Recombine) = match function {
         Function::Sigmoid => return Ok(Planar::Whole(two::sigmoid)),
         Function::Tanh => (vector_math::tanh, two::recombine_tanh),

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows about keys, levels or ciphertexts. Every function states the shapes that it takes.
 
+pub(crate) mod dense;
 pub(crate) mod eight;
 pub(crate) mod panel;
 pub(crate) mod tile;

@@ -59,6 +59,7 @@ mod parameters;
 mod product;
 mod scheme;
 mod spectral;
+pub mod training;
 
 pub use ciphertext::Ciphertext;
 #[cfg(feature = "client")]

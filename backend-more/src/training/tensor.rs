@@ -1,0 +1,182 @@
+//! Tensors of ciphertexts, and the way into the compact form.
+
+use he_traits::{Error, Result};
+
+use crate::buffer::Buffer;
+
+/// A flat run of encrypted numbers, or of public ones.
+///
+/// Public numbers have one plane, compact ciphertexts two, full ones four: the entries (0, 0), (1, 0), (0, 1) and (1, 1), column by column,
+/// so that the two planes of a column lie one below the other.
+#[derive(Clone, PartialEq)]
+pub struct MoreTensor {
+    planes: usize,
+    len: usize,
+    data: Buffer,
+}
+
+/// Planes of public numbers.
+pub(super) const PUBLIC: usize = 1;
+/// Planes of compact ciphertexts.
+pub(super) const COMPACT: usize = 2;
+/// Planes of full ciphertexts.
+pub(super) const FULL: usize = 4;
+
+impl std::fmt::Debug for MoreTensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let form = match self.planes {
+            PUBLIC => "public",
+            COMPACT => "compact",
+            _ => "full",
+        };
+        write!(f, "MoreTensor({} values, {form})", self.len)
+    }
+}
+
+impl MoreTensor {
+    /// Values that are all to be written: they hold anything.
+    pub(crate) fn stale(planes: usize, len: usize) -> Self {
+        Self { planes, len, data: Buffer::stale(planes * len) }
+    }
+
+    /// Public numbers.
+    pub(super) fn public(values: &[f64]) -> Self {
+        let mut tensor = Self::stale(PUBLIC, values.len());
+        tensor.data.copy_from_slice(values);
+        tensor
+    }
+
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no value at all.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Numbers that stand for one value: 1 where it is public, 2 in the compact form, 4 in the full one.
+    pub fn plane_count(&self) -> usize {
+        self.planes
+    }
+
+    /// All planes, one after the other.
+    pub(crate) fn data(&self) -> &[f64] {
+        &self.data
+    }
+
+    pub(crate) fn data_mut(&mut self) -> &mut [f64] {
+        &mut self.data
+    }
+
+    /// The planes.
+    pub(crate) fn planes(&self) -> impl Iterator<Item = &[f64]> {
+        self.data.chunks_exact(self.len.max(1))
+    }
+
+    pub(crate) fn planes_mut(&mut self) -> impl Iterator<Item = &mut [f64]> {
+        self.data.chunks_exact_mut(self.len.max(1))
+    }
+
+    /// The planes of a full tensor in the order of the kernels, (0, 0), (0, 1), (1, 0), (1, 1).
+    pub(super) fn entries(&self) -> Option<[&[f64]; 4]> {
+        let [a, c, b, d] = four(self.planes())?;
+        Some([a, b, c, d])
+    }
+
+    pub(super) fn entries_mut(&mut self) -> Option<[&mut [f64]; 4]> {
+        let [a, c, b, d] = four(self.planes_mut())?;
+        Some([a, b, c, d])
+    }
+
+    /// The same values with `planes` planes: public numbers become multiples of the identity.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when they are ciphertexts of the other form.
+    pub(super) fn lifted(&self, planes: usize) -> Result<Self> {
+        if self.planes == planes {
+            return Ok(self.clone());
+        }
+        if self.planes != PUBLIC {
+            return Err(Error::shape(
+                "training",
+                format!("ciphertexts of {planes} planes"),
+                format!("{self:?}"),
+            ));
+        }
+        let mut lifted = Self::stale(planes, self.len);
+        for (index, plane) in lifted.planes_mut().enumerate() {
+            // The identity is 1 on the diagonal, and (1, 0) in the compact form.
+            if index == 0 || (planes == FULL && index == 3) {
+                plane.copy_from_slice(&self.data);
+            } else {
+                plane.fill(0.0);
+            }
+        }
+        Ok(lifted)
+    }
+}
+
+fn four<T>(mut planes: impl Iterator<Item = T>) -> Option<[T; 4]> {
+    let four = [planes.next()?, planes.next()?, planes.next()?, planes.next()?];
+    planes.next().is_none().then_some(four)
+}
+
+/// The way from full ciphertexts to compact ones and back, for the ciphertexts of one key. It is no secret: any ciphertext gives it.
+pub struct Compaction {
+    /// T in the order of the kernels, with T^2 = I.
+    basis: [f64; 4],
+}
+
+impl Compaction {
+    /// Takes T from the value whose eigenvalues lie farthest apart. `None` when in no value they differ, or when the tensor is not full.
+    pub fn from_ciphertexts(tensor: &MoreTensor) -> Option<Self> {
+        let [a, b, c, d] = tensor.entries()?;
+        let values = a.iter().zip(b).zip(c.iter().zip(d));
+        let gaps = values.map(|((a, b), (c, d))| {
+            let half = 0.5 * (a - d);
+            let gap = (half * half + b * c).max(0.0).sqrt();
+            (gap, [half / gap, b / gap, c / gap, -half / gap])
+        });
+        let (gap, basis) = gaps.max_by(|x, y| x.0.total_cmp(&y.0))?;
+        (gap > 0.0).then_some(Self { basis })
+    }
+
+    /// Full ciphertexts in the compact form; what is public, or compact already, stays.
+    pub fn compact(&self, tensor: &MoreTensor) -> MoreTensor {
+        let Some([a, b, c, d]) = tensor.entries() else { return tensor.clone() };
+        let mut compact = MoreTensor::stale(COMPACT, tensor.len());
+        let [half, upper, lower, _] = self.basis;
+        // C = mean I + s T: half the difference of the diagonal and both entries off it are s times those of T.
+        let norm = 1.0 / (half * half + upper * upper + lower * lower);
+        let mut planes = compact.planes_mut();
+        if let (Some(means), Some(slopes)) = (planes.next(), planes.next()) {
+            for (((mean, slope), (a, b)), (c, d)) in
+                means.iter_mut().zip(slopes).zip(a.iter().zip(b)).zip(c.iter().zip(d))
+            {
+                *mean = 0.5 * (a + d);
+                *slope = norm * (half * 0.5 * (a - d) + upper * b + lower * c);
+            }
+        }
+        drop(planes);
+        compact
+    }
+
+    /// Compact ciphertexts in the full form; what is public, or full already, stays.
+    pub fn expand(&self, tensor: &MoreTensor) -> MoreTensor {
+        if tensor.planes != COMPACT {
+            return tensor.clone();
+        }
+        let (means, slopes) = tensor.data.split_at_checked(tensor.len).unwrap_or((&[], &[]));
+        let mut full = MoreTensor::stale(FULL, tensor.len());
+        if let Some(entries) = full.entries_mut() {
+            for (index, (entry, factor)) in entries.into_iter().zip(self.basis).enumerate() {
+                let one = if index == 0 || index == 3 { 1.0 } else { 0.0 };
+                let numbers = means.iter().zip(slopes);
+                entry.iter_mut().zip(numbers).for_each(|(e, (mean, slope))| *e = one * mean + factor * slope);
+            }
+        }
+        full
+    }
+}
