@@ -4,13 +4,21 @@
 //! [`Path::Portable`], whose transform is `concrete-ntt`'s. Both use the same root of unity and the same bit-reversed
 //! order, so fully reduced results are the same words.
 //!
-//! Words are called reduced when they lie in [0, p), and lazy when they lie in [0, 2^52) and are right modulo p.
+//! Words are called reduced when they lie in [0, p), and lazy when their lowest 52 bits are right modulo p and the
+//! others unspecified (zero on the portable path).
 #![expect(
     clippy::indexing_slicing,
     reason = "dense loops over slices whose lengths are asserted at the entry"
 )]
 
+#[cfg(target_arch = "x86_64")]
+mod ifma;
 mod portable;
+#[cfg(test)]
+mod tests;
+
+#[cfg(target_arch = "x86_64")]
+pub use ifma::Ifma;
 
 use crate::ring::{Automorphism, Factor, Modulus};
 
@@ -20,25 +28,51 @@ use crate::ring::{Automorphism, Factor, Modulus};
 pub enum Path {
     /// Plain Rust; transforms by `concrete-ntt`.
     Portable,
+    /// AVX-512 with 52-bit multiply-add.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Ifma(Ifma),
+}
+
+/// Calls a kernel of the path's module.
+macro_rules! on_path {
+    ($path:expr, $kernel:ident, $($argument:expr),*) => {
+        match $path {
+            Path::Portable => portable::$kernel($($argument),*),
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512Ifma(_) => {
+                // SAFETY: an `Ifma` exists only where the processor has the kernels' instructions.
+                unsafe { ifma::$kernel($($argument),*) }
+            }
+        }
+    };
 }
 
 impl Path {
     /// The fastest path that this machine has.
     #[must_use]
     pub fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(ifma) = Ifma::detect() {
+            return Self::Avx512Ifma(ifma);
+        }
         Self::Portable
     }
 
     /// Every path that this machine has, for tests and benchmarks.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        vec![Self::Portable]
+        let mut paths = vec![Self::Portable];
+        let fastest = Self::detect();
+        if fastest != Self::Portable {
+            paths.push(fastest);
+        }
+        paths
     }
 
     /// out = x permuted.
     pub(crate) fn permute(self, out: &mut [u64], x: &[u64], by: &Automorphism) {
         assert_eq!(out.len(), x.len());
-        portable::permute(out, x, by);
+        on_path!(self, permute, out, x, by);
     }
 
     /// Rounded quotients of a base conversion: v = round(sum of y_i / q_i), in fixed point with `shift` fraction bits,
@@ -52,7 +86,7 @@ impl Path {
         shift: u32,
     ) {
         assert_eq!(sources.len(), out.len() * fractions.len());
-        portable::conversion_quotients(out, sources, fractions, shift);
+        on_path!(self, conversion_quotients, out, sources, fractions, shift);
     }
 }
 
@@ -66,7 +100,15 @@ pub(crate) struct Limb {
     /// p^-1 modulo 2^52.
     word_inverse: u64,
     degree_inverse: u64,
-    ntt: portable::Ntt,
+    path: Path,
+    ntt: Tables,
+}
+
+/// The transform of one prime. Blocks below 64 words are the portable one's on every path.
+enum Tables {
+    Portable(portable::Ntt),
+    #[cfg(target_arch = "x86_64")]
+    Ifma(ifma::Ntt),
 }
 
 /// Constants of a base conversion into one prime.
@@ -89,13 +131,19 @@ const FOLD: usize = 1 << 11;
 impl Limb {
     /// Tables of one prime. `None` where the prime has no transform of this degree.
     pub(crate) fn new(modulus: Modulus, degree: usize, path: Path) -> Option<Self> {
-        let ntt = portable::Ntt::new(modulus, degree)?;
+        let portable = portable::Ntt::new(modulus, degree)?;
+        let ntt = match path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512Ifma(_) if degree >= 64 => {
+                Tables::Ifma(ifma::Ntt::new(&modulus, degree, portable.root(degree)))
+            }
+            _ => Tables::Portable(portable),
+        };
         let p = modulus.value();
         // Newton's iteration: p p = 1 modulo 8, and every round doubles the bits that are right.
         let word_inverse = (0..5).fold(p, |x, _| x.wrapping_mul(2u64.wrapping_sub(p.wrapping_mul(x))));
         let degree_inverse = modulus.inverse(degree as u64 % p);
-        let _ = path;
-        Some(Self { modulus, word_inverse: word_inverse & crate::ring::WORD_MASK, degree_inverse, ntt })
+        Some(Self { modulus, word_inverse: word_inverse & crate::ring::WORD_MASK, degree_inverse, path, ntt })
     }
 
     pub(crate) fn modulus(&self) -> &Modulus {
@@ -104,12 +152,26 @@ impl Limb {
 
     /// Forward transform of reduced words in place, reduced.
     pub(crate) fn forward(&self, x: &mut [u64]) {
-        self.ntt.forward(x);
+        match &self.ntt {
+            Tables::Portable(ntt) => ntt.forward(x),
+            #[cfg(target_arch = "x86_64")]
+            Tables::Ifma(ntt) => {
+                // SAFETY: these tables are made on the path of an `Ifma` alone.
+                unsafe { ntt.forward::<false>(&self.modulus, x) }
+            }
+        }
     }
 
     /// Forward transform of reduced words in place, lazy.
     pub(crate) fn forward_lazy(&self, x: &mut [u64]) {
-        self.ntt.forward(x);
+        match &self.ntt {
+            Tables::Portable(ntt) => ntt.forward(x),
+            #[cfg(target_arch = "x86_64")]
+            Tables::Ifma(ntt) => {
+                // SAFETY: these tables are made on the path of an `Ifma` alone.
+                unsafe { ntt.forward::<true>(&self.modulus, x) }
+            }
+        }
     }
 
     /// The scale of an inverse transform that also multiplies by a reduced `constant`.
@@ -119,62 +181,69 @@ impl Limb {
 
     /// Inverse transform of reduced words in place, times the constant of `scale`, reduced.
     pub(crate) fn inverse(&self, x: &mut [u64], scale: InverseScale) {
-        self.ntt.inverse(&self.modulus, x, scale.0);
+        match &self.ntt {
+            Tables::Portable(ntt) => ntt.inverse(&self.modulus, x, scale.0),
+            #[cfg(target_arch = "x86_64")]
+            Tables::Ifma(ntt) => {
+                // SAFETY: these tables are made on the path of an `Ifma` alone.
+                unsafe { ntt.inverse(&self.modulus, x, scale.0) }
+            }
+        }
     }
 
     /// x += y, reduced words.
     pub(crate) fn add_assign(&self, x: &mut [u64], y: &[u64]) {
-        portable::add_assign(&self.modulus, x, y);
+        on_path!(self.path, add_assign, &self.modulus, x, y);
     }
 
     /// x -= y, reduced words.
     pub(crate) fn sub_assign(&self, x: &mut [u64], y: &[u64]) {
-        portable::sub_assign(&self.modulus, x, y);
+        on_path!(self.path, sub_assign, &self.modulus, x, y);
     }
 
     /// x = -x, reduced words.
     pub(crate) fn neg_assign(&self, x: &mut [u64]) {
-        portable::neg_assign(&self.modulus, x);
+        on_path!(self.path, neg_assign, &self.modulus, x);
     }
 
     /// out = x y: x lazy, y and the result reduced.
     pub(crate) fn mul(&self, out: &mut [u64], x: &[u64], y: &[u64]) {
-        portable::mul(&self.modulus, out, x, y);
+        on_path!(self.path, mul, &self.modulus, out, x, y);
     }
 
     /// out = x + y, reduced words.
     pub(crate) fn add(&self, out: &mut [u64], x: &[u64], y: &[u64]) {
-        portable::add(&self.modulus, out, x, y);
+        on_path!(self.path, add, &self.modulus, out, x, y);
     }
 
     /// out = x - y, reduced words.
     pub(crate) fn sub(&self, out: &mut [u64], x: &[u64], y: &[u64]) {
-        portable::sub(&self.modulus, out, x, y);
+        on_path!(self.path, sub, &self.modulus, out, x, y);
     }
 
     /// x = x y, reduced words.
     pub(crate) fn mul_assign(&self, x: &mut [u64], y: &[u64]) {
-        portable::mul_assign(&self.modulus, x, y);
+        on_path!(self.path, mul_assign, &self.modulus, x, y);
     }
 
     /// x += scalar, reduced words.
     pub(crate) fn add_scalar_assign(&self, x: &mut [u64], scalar: u64) {
-        portable::add_scalar_assign(&self.modulus, x, scalar);
+        on_path!(self.path, add_scalar_assign, &self.modulus, x, scalar);
     }
 
     /// x *= factor: x lazy, the result reduced.
     pub(crate) fn mul_factor_assign(&self, x: &mut [u64], factor: Factor) {
-        portable::mul_factor_assign(&self.modulus, x, factor);
+        on_path!(self.path, mul_factor_assign, &self.modulus, x, factor);
     }
 
     /// x += y factor: x and the result reduced, y lazy.
     pub(crate) fn add_mul_factor(&self, x: &mut [u64], y: &[u64], factor: Factor) {
-        portable::add_mul_factor(&self.modulus, x, y, factor);
+        on_path!(self.path, add_mul_factor, &self.modulus, x, y, factor);
     }
 
     /// out = (x - out) factor: x reduced, out lazy before and reduced after.
     pub(crate) fn sub_from_mul_factor(&self, out: &mut [u64], x: &[u64], factor: Factor) {
-        portable::sub_from_mul_factor(&self.modulus, out, x, factor);
+        on_path!(self.path, sub_from_mul_factor, &self.modulus, out, x, factor);
     }
 
     /// outs\[k\] = sum over `terms` of a b_k, where `term` gives a (lazy) and the b_k (reduced); results reduced.
@@ -196,15 +265,15 @@ impl Limb {
                     let (a, bs) = term(index);
                     *slot = (&a[range.clone()], bs.map(|b| &b[range.clone()]));
                 }
-                portable::accumulate(&mut sums, &group[..taken]);
+                on_path!(self.path, accumulate, &mut sums, &group[..taken]);
                 if first % FOLD == FOLD - GROUP {
                     for sum in &mut sums {
-                        portable::fold(&self.modulus, sum);
+                        on_path!(self.path, fold, &self.modulus, sum);
                     }
                 }
             }
             for (out, sum) in outs.iter_mut().zip(&sums) {
-                portable::reduce_sums(&self.modulus, &mut out[range.clone()], sum);
+                on_path!(self.path, reduce_sums, &self.modulus, &mut out[range.clone()], sum);
             }
         }
     }
@@ -220,6 +289,6 @@ impl Limb {
     ) {
         assert_eq!(sources.len(), out.len() * target.hats.len());
         assert_eq!(quotients.len(), out.len());
-        portable::convert(&self.modulus, self.word_inverse, out, sources, quotients, target);
+        on_path!(self.path, convert, &self.modulus, self.word_inverse, out, sources, quotients, target);
     }
 }

@@ -15,6 +15,16 @@ impl Ntt {
         Plan::try_new(degree, modulus.value()).map(|plan| Self { plan })
     }
 
+    /// The root psi that X is sent to at position 0.
+    pub(super) fn root(&self, degree: usize) -> u64 {
+        let mut monomial = vec![0; degree];
+        if let Some(coefficient) = monomial.get_mut(1) {
+            *coefficient = 1;
+        }
+        self.forward(&mut monomial);
+        monomial.first().copied().unwrap_or_default()
+    }
+
     pub(super) fn forward(&self, x: &mut [u64]) {
         self.plan.fwd(x);
     }

@@ -1,0 +1,249 @@
+//! Kernels that treat every word alike.
+
+use std::arch::x86_64::*;
+
+use super::super::{BLOCK, ConversionTarget};
+use super::{LANES, Lanes, Prime, Vector, load, splat, splat_factor, store};
+use crate::ring::{Automorphism, Factor, Modulus};
+
+/// The slice as vectors. Lengths are multiples of eight: degrees are powers of two from 16 on.
+#[inline]
+fn lanes(x: &[u64]) -> &[Lanes] {
+    x.as_chunks().0
+}
+
+#[inline]
+fn lanes_mut(x: &mut [u64]) -> &mut [Lanes] {
+    x.as_chunks_mut().0
+}
+
+#[target_feature(enable = "avx512f")]
+pub(in super::super) fn add_assign(modulus: &Modulus, x: &mut [u64], y: &[u64]) {
+    let prime = Prime::new(modulus);
+    for (x, y) in lanes_mut(x).iter_mut().zip(lanes(y)) {
+        store(x, prime.once(_mm512_add_epi64(load(x), load(y))));
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+pub(in super::super) fn add(modulus: &Modulus, out: &mut [u64], x: &[u64], y: &[u64]) {
+    let prime = Prime::new(modulus);
+    for ((out, x), y) in lanes_mut(out).iter_mut().zip(lanes(x)).zip(lanes(y)) {
+        store(out, prime.once(_mm512_add_epi64(load(x), load(y))));
+    }
+}
+
+/// x - y for reduced words, reduced: where the difference wraps, it is the larger one.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn difference(prime: &Prime, x: Vector, y: Vector) -> Vector {
+    let difference = _mm512_sub_epi64(x, y);
+    _mm512_min_epu64(difference, _mm512_add_epi64(difference, prime.p))
+}
+
+#[target_feature(enable = "avx512f")]
+pub(in super::super) fn sub_assign(modulus: &Modulus, x: &mut [u64], y: &[u64]) {
+    let prime = Prime::new(modulus);
+    for (x, y) in lanes_mut(x).iter_mut().zip(lanes(y)) {
+        store(x, difference(&prime, load(x), load(y)));
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+pub(in super::super) fn sub(modulus: &Modulus, out: &mut [u64], x: &[u64], y: &[u64]) {
+    let prime = Prime::new(modulus);
+    for ((out, x), y) in lanes_mut(out).iter_mut().zip(lanes(x)).zip(lanes(y)) {
+        store(out, difference(&prime, load(x), load(y)));
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+pub(in super::super) fn neg_assign(modulus: &Modulus, x: &mut [u64]) {
+    let prime = Prime::new(modulus);
+    for x in lanes_mut(x) {
+        store(x, difference(&prime, _mm512_setzero_si512(), load(x)));
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+pub(in super::super) fn add_scalar_assign(modulus: &Modulus, x: &mut [u64], scalar: u64) {
+    let (prime, scalar) = (Prime::new(modulus), splat(scalar));
+    for x in lanes_mut(x) {
+        store(x, prime.once(_mm512_add_epi64(load(x), scalar)));
+    }
+}
+
+/// high 2^52 + low: takes a high below 2^52 and a loose low, gives [0, p).
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn reduce_halves(prime: &Prime, word: super::Factors, high: Vector, low: Vector) -> Vector {
+    // Two summands below 2p: below 2^52 for every p.
+    prime.reduce(prime.mul_add(prime.shrink(low), high, word))
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(in super::super) fn mul(modulus: &Modulus, out: &mut [u64], x: &[u64], y: &[u64]) {
+    let (prime, word) = (Prime::new(modulus), splat_factor(modulus.word()));
+    let zero = _mm512_setzero_si512();
+    for ((out, x), y) in lanes_mut(out).iter_mut().zip(lanes(x)).zip(lanes(y)) {
+        let (x, y) = (load(x), load(y));
+        let (low, high) = (_mm512_madd52lo_epu64(zero, x, y), _mm512_madd52hi_epu64(zero, x, y));
+        store(out, reduce_halves(&prime, word, high, low));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(in super::super) fn mul_assign(modulus: &Modulus, x: &mut [u64], y: &[u64]) {
+    let (prime, word) = (Prime::new(modulus), splat_factor(modulus.word()));
+    let zero = _mm512_setzero_si512();
+    for (out, y) in lanes_mut(x).iter_mut().zip(lanes(y)) {
+        let (x, y) = (load(out), load(y));
+        let (low, high) = (_mm512_madd52lo_epu64(zero, x, y), _mm512_madd52hi_epu64(zero, x, y));
+        store(out, reduce_halves(&prime, word, high, low));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(in super::super) fn mul_factor_assign(modulus: &Modulus, x: &mut [u64], factor: Factor) {
+    let (prime, factor) = (Prime::new(modulus), splat_factor(factor));
+    for x in lanes_mut(x) {
+        store(x, prime.finish(prime.mul(load(x), factor)));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(in super::super) fn add_mul_factor(modulus: &Modulus, x: &mut [u64], y: &[u64], factor: Factor) {
+    let (prime, factor) = (Prime::new(modulus), splat_factor(factor));
+    for (x, y) in lanes_mut(x).iter_mut().zip(lanes(y)) {
+        // Below 3p.
+        store(x, prime.reduce(prime.mul_add(load(x), load(y), factor)));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(in super::super) fn sub_from_mul_factor(modulus: &Modulus, out: &mut [u64], x: &[u64], factor: Factor) {
+    let (prime, factor) = (Prime::new(modulus), splat_factor(factor));
+    for (out, x) in lanes_mut(out).iter_mut().zip(lanes(x)) {
+        // In (0, 3p).
+        let difference = _mm512_sub_epi64(_mm512_add_epi64(load(x), prime.two_p), prime.shrink(load(out)));
+        store(out, prime.finish(prime.mul(difference, factor)));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(in super::super) fn accumulate<const K: usize>(
+    sums: &mut [[[u64; BLOCK]; 2]; K],
+    group: &[(&[u64], [&[u64]; K])],
+) {
+    let len = group.first().map_or(0, |(a, _)| a.len() / LANES);
+    for position in 0..len {
+        let mut halves = [[_mm512_setzero_si512(); 2]; K];
+        for (halves, sum) in halves.iter_mut().zip(&*sums) {
+            for (half, sum) in halves.iter_mut().zip(sum) {
+                *half = lanes(sum).get(position).map_or(*half, |sum| load(sum));
+            }
+        }
+        for (a, bs) in group {
+            let Some(a) = lanes(a).get(position) else { continue };
+            let a = load(a);
+            for ([low, high], b) in halves.iter_mut().zip(bs) {
+                let Some(b) = lanes(b).get(position) else { continue };
+                let b = load(b);
+                *low = _mm512_madd52lo_epu64(*low, a, b);
+                *high = _mm512_madd52hi_epu64(*high, a, b);
+            }
+        }
+        for (halves, sum) in halves.iter().zip(&mut *sums) {
+            for (half, sum) in halves.iter().zip(sum) {
+                if let Some(sum) = lanes_mut(sum).get_mut(position) {
+                    store(sum, *half);
+                }
+            }
+        }
+    }
+}
+
+/// low + high 2^52 for sums below 2^63, reduced.
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn reduce_sum(prime: &Prime, word: super::Factors, low: Vector, high: Vector) -> Vector {
+    let high = _mm512_add_epi64(high, _mm512_srli_epi64::<52>(low));
+    // Below 2p and a little more than p.
+    let high = prime.mul_add(prime.shrink(high), _mm512_srli_epi64::<52>(high), word);
+    reduce_halves(prime, word, high, low)
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(in super::super) fn fold(modulus: &Modulus, [low, high]: &mut [[u64; BLOCK]; 2]) {
+    let (prime, word) = (Prime::new(modulus), splat_factor(modulus.word()));
+    for (low, high) in lanes_mut(low).iter_mut().zip(lanes_mut(high)) {
+        store(low, reduce_sum(&prime, word, load(low), load(high)));
+        store(high, _mm512_setzero_si512());
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(in super::super) fn reduce_sums(modulus: &Modulus, out: &mut [u64], [low, high]: &[[u64; BLOCK]; 2]) {
+    let (prime, word) = (Prime::new(modulus), splat_factor(modulus.word()));
+    for ((out, low), high) in lanes_mut(out).iter_mut().zip(lanes(low)).zip(lanes(high)) {
+        store(out, reduce_sum(&prime, word, load(low), load(high)));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(in super::super) fn conversion_quotients(
+    out: &mut [u64],
+    sources: &[u64],
+    fractions: &[u64],
+    shift: u32,
+) {
+    let (half, count) = (splat(1 << (shift - 1)), _mm_cvtsi64_si128(i64::from(shift)));
+    let (sources, stride) = (lanes(sources), out.len() / LANES);
+    for (position, out) in lanes_mut(out).iter_mut().enumerate() {
+        let mut sum = half;
+        for (y, &fraction) in sources.iter().skip(position).step_by(stride).zip(fractions) {
+            sum = _mm512_madd52hi_epu64(sum, load(y), splat(fraction));
+        }
+        store(out, _mm512_srl_epi64(sum, count));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(in super::super) fn convert(
+    modulus: &Modulus,
+    word_inverse: u64,
+    out: &mut [u64],
+    sources: &[u64],
+    quotients: &[u64],
+    target: &ConversionTarget,
+) {
+    let (prime, word_inverse) = (Prime::new(modulus), splat(word_inverse));
+    let minus_product = splat(target.minus_product);
+    let (sources, stride) = (lanes(sources), out.len() / LANES);
+    let zero = _mm512_setzero_si512();
+    for (position, (out, v)) in lanes_mut(out).iter_mut().zip(lanes(quotients)).enumerate() {
+        let v = load(v);
+        let mut low = _mm512_madd52lo_epu64(zero, v, minus_product);
+        let mut high = _mm512_madd52hi_epu64(prime.p, v, minus_product);
+        for (y, &hat) in sources.iter().skip(position).step_by(stride).zip(&target.hats) {
+            let (y, hat) = (load(y), splat(hat));
+            low = _mm512_madd52lo_epu64(low, y, hat);
+            high = _mm512_madd52hi_epu64(high, y, hat);
+        }
+        // Montgomery's reduction, as on the portable path.
+        let multiple = _mm512_madd52lo_epu64(zero, low, word_inverse);
+        let correction = _mm512_madd52hi_epu64(zero, multiple, prime.p);
+        let high = _mm512_add_epi64(high, _mm512_srli_epi64::<52>(low));
+        store(out, prime.reduce(_mm512_sub_epi64(high, correction)));
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+pub(in super::super) fn permute(out: &mut [u64], x: &[u64], by: &Automorphism) {
+    let x = lanes(x);
+    for (out, (block, order)) in lanes_mut(out).iter_mut().zip(by.blocks()) {
+        if let Some(source) = x.get(block) {
+            store(out, _mm512_permutexvar_epi64(load(order), load(source)));
+        }
+    }
+}

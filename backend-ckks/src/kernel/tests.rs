@@ -1,0 +1,159 @@
+//! Every path against the portable one: the same words from the same words.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+
+use super::*;
+use crate::ring::{GaloisElement, WORD_MASK, ntt_primes};
+
+/// Primes of many lengths, those just below 2^46, 2^47 and 2^50 among them.
+fn moduli(degree: usize) -> Vec<Modulus> {
+    let lengths = [30, 36, 40, 45, 46, 47, 48, 49, 50];
+    let largest = lengths.map(|bits: u32| {
+        ntt_primes(degree, f64::from(bits).exp2(), 1 << (bits - 1), 1 << bits).take(2).collect::<Vec<_>>()
+    });
+    largest.concat().into_iter().map(|p| Modulus::new(p).unwrap()).collect()
+}
+
+fn limbs(degree: usize) -> Vec<(Limb, Vec<Limb>)> {
+    let others: Vec<Path> = Path::available().into_iter().filter(|&path| path != Path::Portable).collect();
+    let limb = |p: Modulus, path| Limb::new(p, degree, path).unwrap();
+    let pair = |p| (limb(p, Path::Portable), others.iter().map(|&path| limb(p, path)).collect());
+    moduli(degree).into_iter().map(pair).collect()
+}
+
+/// Words below `bound`: all 0, all at the top, and random with many of both.
+fn inputs(len: usize, bound: u64) -> Vec<Vec<u64>> {
+    let mut rng = ChaCha20Rng::seed_from_u64(bound);
+    let random = (0..len).map(|_| match rng.random_range(0..6) {
+        0 => 0,
+        1 => bound - 1,
+        _ => rng.random_range(0..bound),
+    });
+    let random = random.collect();
+    let mut alternating = vec![0; len];
+    alternating.iter_mut().step_by(2).for_each(|word| *word = bound - 1);
+    vec![vec![0; len], vec![bound - 1; len], alternating, random]
+}
+
+/// What a kernel makes of `x`, in place.
+fn applied(x: &[u64], kernel: impl FnOnce(&mut [u64])) -> Vec<u64> {
+    let mut x = x.to_vec();
+    kernel(&mut x);
+    x
+}
+
+#[test]
+fn transforms_agree() {
+    for degree in (4..=17).map(|bits| 1usize << bits) {
+        for (portable, others) in limbs(degree) {
+            let p = *portable.modulus();
+            let scale = portable.inverse_scale(p.value() / 3);
+            for x in inputs(degree, p.value()) {
+                let (forward, inverse) =
+                    (applied(&x, |x| portable.forward(x)), applied(&x, |x| portable.inverse(x, scale)));
+                assert_eq!(applied(&forward, |x| portable.inverse(x, portable.inverse_scale(1))), x);
+                for other in &others {
+                    assert!(applied(&x, |x| other.forward(x)) == forward, "forward, degree {degree}, {p:?}");
+                    assert!(
+                        applied(&x, |x| other.inverse(x, scale)) == inverse,
+                        "inverse, degree {degree}, {p:?}"
+                    );
+                    let mut lazy = applied(&x, |x| other.forward_lazy(x));
+                    lazy.iter_mut().for_each(|word| *word = p.reduce_word(*word & WORD_MASK));
+                    assert!(lazy == forward, "lazy, degree {degree}, {p:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pointwise_kernels_agree() {
+    let degree = 512;
+    for (portable, others) in limbs(degree) {
+        let p = portable.modulus().value();
+        let factor = portable.modulus().factor(p - 2);
+        let (reduced, words) = (inputs(degree, p), inputs(degree, WORD_MASK + 1));
+        for other in &others {
+            for (x, y) in reduced.iter().flat_map(|x| reduced.iter().map(move |y| (x, y))) {
+                let same = |kernel: &dyn Fn(&Limb, &mut [u64])| {
+                    assert_eq!(applied(x, |x| kernel(&portable, x)), applied(x, |x| kernel(other, x)), "{p}");
+                };
+                same(&|limb, x| limb.add_assign(x, y));
+                same(&|limb, x| limb.sub_assign(x, y));
+                same(&|limb, x| limb.neg_assign(x));
+                same(&|limb, x| limb.add_scalar_assign(x, p - 1));
+                same(&|limb, x| limb.mul_assign(x, y));
+                same(&|limb, out| limb.add(out, x, y));
+                same(&|limb, out| limb.sub(out, x, y));
+            }
+            for (x, y) in words.iter().flat_map(|x| reduced.iter().map(move |y| (x, y))) {
+                let same = |from: &[u64], kernel: &dyn Fn(&Limb, &mut [u64])| {
+                    assert_eq!(
+                        applied(from, |x| kernel(&portable, x)),
+                        applied(from, |x| kernel(other, x)),
+                        "{p}"
+                    );
+                };
+                same(y, &|limb, out| limb.mul(out, x, y));
+                same(x, &|limb, x| limb.mul_factor_assign(x, factor));
+                same(y, &|limb, y| limb.add_mul_factor(y, x, factor));
+                same(x, &|limb, x| limb.sub_from_mul_factor(x, y, factor));
+                for terms in [1, 8, 9, 2050] {
+                    same(y, &|limb, out| limb.inner_products(&mut [out], terms, |_| (x, [y])));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn conversions_agree() {
+    let degree = 256;
+    let sources = moduli(degree);
+    for count in [1, 2, 5, 12] {
+        // The longest primes, where room is least.
+        let sources = &sources[sources.len() - count..];
+        for (portable, others) in limbs(degree) {
+            let p = portable.modulus().value();
+            let scaled = inputs(degree, 1).len();
+            for choice in 0..scaled {
+                let words: Vec<u64> =
+                    sources.iter().flat_map(|q| inputs(degree, q.value())[choice].clone()).collect();
+                let shift = sources.iter().map(|q| q.bits()).min().unwrap() - 1;
+                let fractions: Vec<u64> = sources
+                    .iter()
+                    .map(|q| ((1u128 << (52 + shift)) / u128::from(q.value())) as u64)
+                    .collect();
+                let target = ConversionTarget { hats: vec![p - 1; count], minus_product: p - 1 };
+                let mut quotients = vec![0; degree];
+                Path::Portable.conversion_quotients(&mut quotients, &words, &fractions, shift);
+                let mut expected = vec![0; degree];
+                portable.convert(&mut expected, &words, &quotients, &target);
+                assert!(expected.iter().all(|&word| word < p));
+                for other in &others {
+                    let mut same = vec![0; degree];
+                    other.path.conversion_quotients(&mut same, &words, &fractions, shift);
+                    assert_eq!(same, quotients);
+                    other.convert(&mut same, &words, &quotients, &target);
+                    assert_eq!(same, expected);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn permutations_agree() {
+    for degree in [16, 1 << 12] {
+        let x = &inputs(degree, 1 << 50)[3];
+        for step in [0, 1, 7] {
+            let by = Automorphism::new(GaloisElement::rotation(step, degree), degree);
+            let results =
+                Path::available().into_iter().map(|path| applied(x, |out| path.permute(out, x, &by)));
+            let results: Vec<_> = results.collect();
+            assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+        }
+    }
+}
