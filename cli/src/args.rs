@@ -130,6 +130,24 @@ pub(crate) struct TrainArgs {
     /// Where the weights go; MODEL.safetensors in this folder when absent
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Train on ciphertexts of this scheme (`more`), beside the same training in the clear
+    #[arg(long, value_name = "SCHEME")]
+    pub(crate) encrypted: Option<String>,
+    /// Numbers that stand for one under MORE: all four entries, or two (see docs/more.md)
+    #[arg(long, value_enum, default_value_t = MoreForm::Full, requires = "encrypted")]
+    pub(crate) more_form: MoreForm,
+    /// Keep the state after every epoch in this folder, and go on from what is there
+    #[arg(long, value_name = "FOLDER", requires = "encrypted")]
+    pub(crate) checkpoints: Option<PathBuf>,
+}
+
+/// How MORE writes a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum MoreForm {
+    /// The four entries
+    Full,
+    /// a and b of a I + b T
+    Compact,
 }
 
 #[derive(Args)]

@@ -1,8 +1,11 @@
 //! `henna train`: a model's weights made anew.
 
-use std::path::PathBuf;
+mod checkpoint;
+mod encrypted;
 
-use models::registry::TrainOptions;
+use std::path::{Path, PathBuf};
+
+use models::registry::{Model, TrainOptions, Trained};
 
 use crate::args::TrainArgs;
 use crate::failure::Failure;
@@ -19,14 +22,22 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     if let Some(seed) = args.seed {
         options.seed = seed;
     }
+    if let Some(scheme) = &args.encrypted {
+        return encrypted::run(model, scheme, &options, args, &path);
+    }
     let bar = Bar::units(model.name);
-    let trained = (model.train)(&options, &|step| {
+    let trained = model.train(&options, &|step| {
         let loss = step.loss.map_or_else(String::new, |loss| format!(" loss {loss:.5}"));
         bar.show(step.done as u64, step.total as u64, format!("{}{loss}", step.stage));
     })?;
     bar.finish();
+    report(&trained, model, &path)
+}
+
+/// Writes the weights, whole or not at all, and prints their scores.
+fn report(trained: &Trained, model: &Model, path: &Path) -> Result<(), Failure> {
     let network = (model.network)()?;
-    interrupt::held_off(|| trained.weights.save(&path, &network))?;
+    interrupt::held_off(|| trained.weights.save(path, &network))?;
     let mut scores = table::plain(&["of", "metric", "here", "paper"]);
     for score in &trained.scores {
         let paper = score.paper.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));

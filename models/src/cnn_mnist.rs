@@ -2,15 +2,15 @@
 //!
 //! The result is ten logits; the paper's softmax belongs to the loss and does not change which class is the largest.
 
-use std::ops::ControlFlow;
+use std::path::Path;
 
-use nn_layers::{Activation, AvgPool2d, Conv2d, Flatten, Linear, Network, Tensor, clear, train};
+use nn_layers::{Activation, AvgPool2d, Conv2d, Flatten, Linear, Network, Tensor, Weights, clear, train};
 
 use crate::error::ModelError;
 use crate::metrics::{ConfusionMatrix, accuracy, top_class};
 use crate::mnist::{self, CLASSES, Part, SIDE, TRAINING};
 use crate::registry::{
-    Better, Metric, Model, Progress, Samples, Score, Step, Targets, TrainOptions, Trained,
+    Better, Metric, Model, Progress, Recipe, Samples, Score, Targets, TrainOptions, Trained,
 };
 use crate::weights::StoredWeights;
 
@@ -29,7 +29,7 @@ pub static MODEL: Model = Model {
     test_samples: |count, _| mnist::load(None, Part::Test, 0, count),
     calibration_inputs: |count, _| Ok(mnist::load(None, Part::Train, 0, count.min(TRAINING))?.inputs),
     scores: |outputs, targets, _| scores(outputs, targets),
-    train: train_from,
+    recipe,
 };
 
 /// Precision, recall and F1 (%) of the digits 0 to 9 in the paper's table 7.
@@ -74,9 +74,8 @@ pub fn network() -> Result<Network, ModelError> {
 /// gets there in fewer.
 pub const EPOCHS: usize = 30;
 
-fn train_from(options: &TrainOptions, progress: Progress<'_>) -> Result<Trained, ModelError> {
-    let root = options.data.as_deref();
-    let training = mnist::load(root, Part::Train, 0, TRAINING)?;
+fn recipe(options: &TrainOptions, _: Progress<'_>) -> Result<Recipe, ModelError> {
+    let training = mnist::load(options.data.as_deref(), Part::Train, 0, TRAINING)?;
     let network = network()?;
     let config = train::Config {
         loss: train::Loss::CrossEntropy,
@@ -89,10 +88,20 @@ fn train_from(options: &TrainOptions, progress: Progress<'_>) -> Result<Trained,
     };
     let targets = train::one_hot(classes(&training.targets)?, CLASSES)?;
     let start = train::xavier(&network, options.seed);
-    let weights = train::fit(&network, &start, &training.inputs, &targets, &config, |at| {
-        progress(Step { stage: "train", done: at.epoch, total: at.epochs, loss: Some(at.loss) });
-        ControlFlow::Continue(())
-    })?;
+    let (data, trained_with) = (options.data.clone(), config.clone());
+    Ok(Recipe {
+        network,
+        inputs: training.inputs,
+        targets,
+        start,
+        config,
+        finish: Box::new(move |weights| finish(weights, data.as_deref(), &trained_with)),
+    })
+}
+
+/// Rounds the weights as their file does, and judges them on the validation and test parts.
+fn finish(weights: Weights, root: Option<&Path>, config: &train::Config) -> Result<Trained, ModelError> {
+    let network = network()?;
     let mut stored = StoredWeights { weights, ..StoredWeights::default() }.rounded();
     let judge = |part, first| -> Result<(Tensor, Samples), ModelError> {
         let samples = mnist::load(root, part, first, HELD_OUT)?;

@@ -1,8 +1,9 @@
 //! The models by name. A new one is a file of its own, a line here, and a weights file.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use nn_layers::{Network, Tensor};
+use nn_layers::{Network, Tensor, Weights, train};
 
 use crate::cnn_mnist;
 use crate::error::ModelError;
@@ -32,8 +33,8 @@ pub struct Model {
     pub calibration_inputs: fn(count: usize, weights: &StoredWeights) -> Result<Tensor, ModelError>,
     /// Every score of outputs `[n, ..]` against their targets, beside what the paper reports.
     pub scores: fn(&Tensor, &Targets, &StoredWeights) -> Result<Vec<Score>, ModelError>,
-    /// Makes the weights anew.
-    pub train: fn(&TrainOptions, Progress<'_>) -> Result<Trained, ModelError>,
+    /// What the weights are made from, and how.
+    pub recipe: fn(&TrainOptions, Progress<'_>) -> Result<Recipe, ModelError>,
 }
 
 impl Model {
@@ -43,6 +44,19 @@ impl Model {
     /// A weights file that does not fit its network.
     pub fn weights(&self) -> Result<StoredWeights, ModelError> {
         Ok(StoredWeights::parse(self.weights_file, &(self.network)()?)?)
+    }
+
+    /// Makes the weights anew, in the clear.
+    ///
+    /// # Errors
+    /// Those of the recipe's data, and of training.
+    pub fn train(&self, options: &TrainOptions, progress: Progress<'_>) -> Result<Trained, ModelError> {
+        let Recipe { network, inputs, targets, start, config, finish } = (self.recipe)(options, progress)?;
+        let weights = train::fit(&network, &start, &inputs, &targets, &config, |at| {
+            progress(Step { stage: "train", done: at.epoch, total: at.epochs, loss: Some(at.loss) });
+            ControlFlow::Continue(())
+        })?;
+        finish(weights)
     }
 
     /// Weights from a file of the user's, held against the network.
@@ -117,6 +131,25 @@ pub struct TrainOptions {
     /// Folder with the data sets that cannot be computed.
     pub data: Option<PathBuf>,
 }
+
+/// A training that can begin: over plain numbers, or over any algebra into which the owner brings them.
+pub struct Recipe {
+    /// The network.
+    pub network: Network,
+    /// Inputs of the training part, `[n, ..]`, ready for the network.
+    pub inputs: Tensor,
+    /// What the outputs should be, `[n, ..]`.
+    pub targets: Tensor,
+    /// First weights.
+    pub start: Weights,
+    /// Loss, batches, rates, epochs and seed.
+    pub config: train::Config,
+    /// Makes a weights file of the last weights, and scores it.
+    pub finish: Finish,
+}
+
+/// What becomes of the weights that a training ends with.
+pub type Finish = Box<dyn FnOnce(Weights) -> Result<Trained, ModelError>>;
 
 /// What a training gives.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! Tensors of ciphertexts, and the way into the compact form.
 
+use he_traits::wire::{Reader, Writer};
 use he_traits::{Error, Result};
 
 use crate::buffer::Buffer;
@@ -44,6 +45,29 @@ impl MoreTensor {
         let mut tensor = Self::stale(PUBLIC, values.len());
         tensor.data.copy_from_slice(values);
         tensor
+    }
+
+    /// Appends the tensor to a message.
+    pub fn to_wire(&self, writer: &mut Writer) {
+        writer.u32(self.planes as u32).u64(self.len as u64).f64s(&self.data);
+    }
+
+    /// The next tensor of a message.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] when the message ends before it, or names a form that does not exist.
+    pub fn from_wire(reader: &mut Reader<'_>) -> Result<Self> {
+        let planes = reader.u32()? as usize;
+        if ![PUBLIC, COMPACT, FULL].contains(&planes) {
+            return Err(Error::malformed(
+                "tensor",
+                format!("{planes} numbers a value; there are 1, 2 and 4"),
+            ));
+        }
+        let len = usize::try_from(reader.u64()?).ok();
+        let count = len.and_then(|len| len.checked_mul(planes)).unwrap_or(usize::MAX);
+        let data = Buffer::from(reader.f64s(count)?);
+        Ok(Self { planes, len: count / planes, data })
     }
 
     /// Number of values.

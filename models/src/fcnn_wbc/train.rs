@@ -2,15 +2,15 @@
 
 use std::ops::ControlFlow;
 
-use nn_layers::clear;
 use nn_layers::train::{Config, Loss, RateSchedule, fit, xavier};
+use nn_layers::{Weights, clear};
 
 use crate::error::ModelError;
-use crate::registry::{Progress, Step, TrainOptions, Trained};
+use crate::registry::{Progress, Recipe, Step, TrainOptions, Trained};
 use crate::weights::StoredWeights;
 
 use super::data::{DataConfig, DataSet, load_or_simulate};
-use super::{Standardisation, as_scores, fits, network};
+use super::{INPUTS, OUTPUTS, Standardisation, as_scores, fits, network};
 
 /// How the network is trained.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,22 +64,44 @@ pub fn train(config: &TrainConfig, progress: Progress<'_>) -> Result<Trained, Mo
 /// # Errors
 /// What training refuses.
 pub fn train_on(data: &DataSet, config: &TrainConfig, progress: Progress<'_>) -> Result<Trained, ModelError> {
+    let Recipe { network, inputs, targets, start, config, finish } = recipe_on(data.clone(), config.clone())?;
+    let weights = fit(&network, &start, &inputs, &targets, &config, |epoch| {
+        progress(Step { stage: "train", done: epoch.epoch, total: epoch.epochs, loss: Some(epoch.loss) });
+        ControlFlow::Continue(())
+    })?;
+    finish(weights)
+}
+
+/// Simulates the data set (or takes it from the cache), ready for training.
+pub(super) fn recipe(config: TrainConfig, progress: Progress<'_>) -> Result<Recipe, ModelError> {
+    recipe_on(load_or_simulate(&config.data, progress)?, config)
+}
+
+fn recipe_on(data: DataSet, config: TrainConfig) -> Result<Recipe, ModelError> {
     let network = network()?;
     let input = Standardisation::fit(&data.training.inputs)?;
     let output = Standardisation::fit(&data.training.outputs)?;
     let (inputs, targets) = (input.apply(&data.training.inputs)?, output.apply(&data.training.outputs)?);
 
     let start = xavier(&network, config.optimiser.seed);
-    let weights = fit(&network, &start, &inputs, &targets, &config.optimiser, |epoch| {
-        progress(Step { stage: "train", done: epoch.epoch, total: epoch.epochs, loss: Some(epoch.loss) });
-        ControlFlow::Continue(())
-    })?;
+    let optimiser = config.optimiser.clone();
+    let finish = Box::new(move |weights| finish(weights, &data, &config, (&input, &output)));
+    Ok(Recipe { network, inputs, targets, start, config: optimiser, finish })
+}
 
+/// Rounds the weights as their file does, and judges them on the test part.
+fn finish(
+    weights: Weights,
+    data: &DataSet,
+    config: &TrainConfig,
+    (input, output): (&Standardisation<INPUTS>, &Standardisation<OUTPUTS>),
+) -> Result<Trained, ModelError> {
+    let network = network()?;
     let mut stored = StoredWeights { weights, ..StoredWeights::default() }.rounded();
     input.store("input", &mut stored.constants)?;
     output.store("output", &mut stored.constants)?;
     let predicted = clear::run(&network, &stored.weights, &input.apply(&data.test.inputs)?)?;
-    let scores = as_scores(&fits(&predicted, &data.test.outputs, &output)?);
+    let scores = as_scores(&fits(&predicted, &data.test.outputs, output)?);
 
     let note =
         |stored: &mut StoredWeights, key: &str, text: String| stored.notes.insert(key.to_owned(), text);

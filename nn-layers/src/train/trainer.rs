@@ -54,16 +54,7 @@ impl<'n, A: Algebra> Trainer<'n, A> {
         parameters: Vec<A::Tensor>,
     ) -> Result<Trainer<'n, A>> {
         config.check()?;
-        for (index, (tensor, expected)) in network.parameters().enumerate() {
-            let network = network.name().to_owned();
-            match parameters.get(index).map(|values| algebra.len(values)) {
-                None => return Err(Error::MissingTensor { network, tensor, expected }),
-                Some(len) if len != numel(&expected) => {
-                    return Err(Error::TensorShape { network, tensor, expected, got: vec![len] });
-                }
-                Some(_) => {}
-            }
-        }
+        check_tensors(&algebra, network, &parameters)?;
         if config.loss == Loss::CrossEntropy && network.output_shape().len() != 1 {
             let expected = "logits of shape [classes] for cross entropy".to_owned();
             return Err(Error::TargetShape { expected, got: network.output_shape().to_vec() });
@@ -83,6 +74,28 @@ impl<'n, A: Algebra> Trainer<'n, A> {
     /// Parameters in the order of [`Network::parameters`].
     pub fn parameters(&self) -> &[A::Tensor] {
         &self.parameters
+    }
+
+    /// The optimiser's velocities, in the same order.
+    pub fn velocities(&self) -> &[A::Tensor] {
+        &self.velocities
+    }
+
+    /// Epochs that the parameters have seen.
+    pub fn epochs_done(&self) -> usize {
+        self.epochs_done
+    }
+
+    /// Goes on from an earlier point: the velocities and the number of epochs that belonged to the parameters given to
+    /// [`Trainer::new`]. What follows is what would have followed then, bit by bit.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`] or [`Error::TensorShape`] when a velocity is missing or has another number of values.
+    pub fn resumed(mut self, velocities: Vec<A::Tensor>, epochs_done: usize) -> Result<Self> {
+        check_tensors(&self.algebra, self.network, &velocities)?;
+        self.velocities = velocities;
+        self.epochs_done = epochs_done;
+        Ok(self)
     }
 
     /// One pass over the data, in an order drawn from the seed; returns the mean loss (one value).
@@ -265,6 +278,21 @@ impl<'n, A: Algebra> Trainer<'n, A> {
         }
         Ok((loss, of_parameters.into_iter().rev().flatten().collect()))
     }
+}
+
+/// Whether there is a tensor for every parameter of the network, with as many values.
+fn check_tensors<A: Algebra>(algebra: &A, network: &Network, tensors: &[A::Tensor]) -> Result<()> {
+    for (index, (tensor, expected)) in network.parameters().enumerate() {
+        let network = network.name().to_owned();
+        match tensors.get(index).map(|values| algebra.len(values)) {
+            None => return Err(Error::MissingTensor { network, tensor, expected }),
+            Some(len) if len != numel(&expected) => {
+                return Err(Error::TensorShape { network, tensor, expected, got: vec![len] });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
 }
 
 impl Trainer<'_, ClearAlgebra> {
