@@ -4,36 +4,24 @@
 //! `cargo bench -p nn-layers --bench clear` prints the ratio for one thread and for two after criterion's own figures.
 #![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
 
+#[path = "../tests/networks/mod.rs"]
+mod networks;
+
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gemm::Parallelism;
+use networks::cnn_mnist;
+use nn_layers::Tensor;
 use nn_layers::clear::Executor;
 use nn_layers::clear::matmul::{Matrix, MatrixMut, multiply};
 use nn_layers::train::{Config, Loss, fit, one_hot, xavier};
-use nn_layers::{Activation, AvgPool2d, Conv2d, Flatten, Linear, Network, Tensor};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use rayon::prelude::*;
 
 const IMAGES: usize = 10_000;
-
-/// CNN-MNIST of Vizitiu et al. 2020.
-fn cnn_mnist() -> Network {
-    let mut n = Network::builder("cnn-mnist", &[1, 28, 28]);
-    n.layer("conv1", Conv2d::new(1, 8, 3).padding(1));
-    n.layer("act1", Activation::Sigmoid);
-    n.layer("pool1", AvgPool2d::new(2));
-    n.layer("conv2", Conv2d::new(8, 16, 3).padding(1));
-    n.layer("act2", Activation::Sigmoid);
-    n.layer("pool2", AvgPool2d::new(2));
-    n.layer("flatten", Flatten);
-    n.layer("fc1", Linear::new(784, 100));
-    n.layer("act3", Activation::Sigmoid);
-    n.layer("fc2", Linear::new(100, 10));
-    n.build().expect("the shapes fit")
-}
 
 fn images(count: usize) -> Tensor {
     let mut rng = ChaCha20Rng::seed_from_u64(1);

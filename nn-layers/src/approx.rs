@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::graph::{Network, Node, NodeId};
 use crate::layers::{Activation, Chebyshev, Layer};
+use crate::lower::Quadratic;
 
 /// A function as it will be computed on ciphertexts.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +51,15 @@ impl Nonlinear {
             }
             Nonlinear::Square => t * t,
         }
+    }
+
+    /// The function as a polynomial of degree 2 in each of `count` arguments themselves, where it is one that was fitted.
+    pub(crate) fn quadratic(&self, count: usize) -> Option<Quadratic> {
+        let Nonlinear::Polynomial(Chebyshev { coefficients, .. }) = self else { return None };
+        let &[constant, first, second] = &**coefficients else { return None };
+        let (scale, shift) = self.argument();
+        let of_unit = Quadratic { coefficients: vec![[constant - second, first, 2.0 * second]], each: count };
+        Some(of_unit.of_argument(scale, shift))
     }
 
     /// The polynomial in the scaled argument, `None` for exact functions.
@@ -152,8 +162,9 @@ pub fn choose(search: &Search<'_>, exact: bool, degree: Degree) -> Result<Functi
         })
     };
     let replaced: Vec<&Node> = activations()
-        .filter(|(_, activation)| {
-            !exact && !matches!(activation, Activation::Square) && activation.function().is_some()
+        .filter(|(_, activation)| match activation {
+            Activation::Square | Activation::Polynomial(_) => false,
+            other => !exact || other.function().is_none(),
         })
         .map(|(node, _)| node)
         .collect();

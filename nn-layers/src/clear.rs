@@ -63,6 +63,11 @@ impl<'a> Job<'a> {
         self.inputs.get(index).map_or(&[], |(_, data)| data)
     }
 
+    /// Number of inputs.
+    pub fn input_count(&self) -> usize {
+        self.inputs.len()
+    }
+
     /// Shape of an input, without the batch.
     pub fn input_shape(&self, index: usize) -> &'a [usize] {
         self.inputs.get(index).map_or(&[], |(shape, _)| shape)

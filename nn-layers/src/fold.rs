@@ -14,7 +14,7 @@ use form::Form;
 use crate::approx::Nonlinear;
 use crate::error::{Error, Result};
 use crate::graph::{Network, Node, NodeId};
-use crate::lower::{Lowered, Operator};
+use crate::lower::{Lowered, Operator, Quadratic};
 use crate::tensor::numel;
 use crate::weights::Weights;
 
@@ -74,6 +74,8 @@ pub enum FoldedKind {
         /// The function.
         function: Nonlinear,
     },
+    /// Product of two values of the same shape, element by element.
+    Product([ValueId; 2]),
 }
 
 /// A folded network.
@@ -134,6 +136,7 @@ impl Folded {
                 FoldedKind::Pointwise { input, function } => {
                     at(input).iter().map(|x| function.at_argument(*x)).collect()
                 }
+                FoldedKind::Product([a, b]) => at(a).iter().zip(at(b)).map(|(a, b)| a * b).collect(),
             };
             values.push(value);
         }
@@ -154,6 +157,31 @@ fn needed(network: &Network) -> Vec<NodeId> {
         next += 1;
     }
     needed
+}
+
+/// The only input of a node.
+fn only_input(network: &Network, node: &Node) -> Result<NodeId> {
+    match *node.inputs() {
+        [input] => Ok(input),
+        _ => Err(wrong_inputs(network, node, "one input")),
+    }
+}
+
+fn wrong_inputs(network: &Network, node: &Node, expected: &str) -> Error {
+    Error::NodeShape {
+        node: node.name().to_owned(),
+        layer: node.layer().kind(),
+        expected: expected.to_owned(),
+        got: network.shapes_of_inputs(node).iter().map(|shape| shape.to_vec()).collect(),
+    }
+}
+
+fn unknown(network: &Network, id: NodeId) -> Error {
+    Error::UnknownNode {
+        network: network.name().to_owned(),
+        wanted: format!("node {}", id.index()),
+        nodes: network.nodes().len(),
+    }
 }
 
 struct Folder<'a> {
@@ -183,7 +211,7 @@ impl Folder<'_> {
                 }
                 form.names.push(node.name().to_owned());
                 if self.composition == Composition::Never {
-                    let value = self.emit(&form, node.shape());
+                    let value = self.emit(&form, node);
                     form = Form::of_value(value, numel(node.shape()));
                 }
                 form
@@ -194,8 +222,15 @@ impl Folder<'_> {
                     layer: node.layer().kind(),
                     reason: "nothing was chosen to stand in for this function".to_owned(),
                 })?;
-                self.pointwise(node, function)?
+                match function.quadratic(numel(node.shape())) {
+                    Some(quadratic) if self.composition != Composition::Never => {
+                        self.quadratic(node, &quadratic)?
+                    }
+                    _ => self.pointwise(node, function)?,
+                }
             }
+            Lowered::Quadratic(quadratic) => self.quadratic(node, &quadratic)?,
+            Lowered::Product(maps) => self.product(node, &maps)?,
         };
         if let Some(slot) = self.forms.get_mut(node.id().index()) {
             *slot = Some(form);
@@ -204,17 +239,13 @@ impl Folder<'_> {
     }
 
     fn form(&self, id: NodeId) -> Result<&Form> {
-        self.forms.get(id.index()).and_then(Option::as_ref).ok_or_else(|| Error::UnknownNode {
-            network: self.network.name().to_owned(),
-            wanted: format!("node {}", id.index()),
-            nodes: self.network.nodes().len(),
-        })
+        self.forms.get(id.index()).and_then(Option::as_ref).ok_or_else(|| unknown(self.network, id))
     }
 
     /// `map` on the value of `input`: composed with its form where that pays, else on the value itself.
     fn composed(&mut self, map: &Operator, input: NodeId) -> Result<Form> {
         let form = self.form(input)?;
-        let free = map.is_scalar() || form.is_scalar();
+        let free = map.is_placed() || form.is_placed();
         if (free || self.network.readers(input).count() <= 1)
             && let Some(composed) = form.mapped(map, COMPOSED_ENTRIES)
             && (free
@@ -233,28 +264,62 @@ impl Folder<'_> {
     }
 
     fn pointwise(&mut self, node: &Node, function: &Nonlinear) -> Result<Form> {
-        let [input] = *node.inputs() else {
-            return Err(Error::NodeShape {
-                node: node.name().to_owned(),
-                layer: node.layer().kind(),
-                expected: "one input".to_owned(),
-                got: self.network.shapes_of_inputs(node).iter().map(|shape| shape.to_vec()).collect(),
-            });
-        };
+        let input = only_input(self.network, node)?;
         let (scale, shift) = function.argument();
         let argument = self.form(input)?.affine(scale, shift);
         let argument = match argument.value() {
             Some(value) => value,
             // The scale is 1 and the shift 0, so that other readers can share the value.
             None if (scale, shift) == (1.0, 0.0) => self.materialise(input)?,
-            None => self.emit(&argument, node.shape()),
+            None => self.emit(&argument, node),
         };
-        self.steps.push(FoldedStep {
-            name: node.name().to_owned(),
-            shape: node.shape().to_vec(),
-            kind: FoldedKind::Pointwise { input: argument, function: function.clone() },
-        });
-        Ok(Form::of_value(ValueId(self.steps.len()), numel(node.shape())))
+        let value = self.push(node, FoldedKind::Pointwise { input: argument, function: function.clone() });
+        Ok(Form::of_value(value, numel(node.shape())))
+    }
+
+    /// A quadratic as a squaring between two affine maps; the second one is left to what follows.
+    fn quadratic(&mut self, node: &Node, quadratic: &Quadratic) -> Result<Form> {
+        let input = only_input(self.network, node)?;
+        let Some(square) = quadratic.completed() else {
+            let (linear, constant) = quadratic.affine();
+            return Ok(self.composed(&linear, input)?.plus(&constant).named(node.name()));
+        };
+        let argument = self.composed(&square.scale, input)?.plus(&square.shift);
+        let argument = argument.value().unwrap_or_else(|| self.emit(&argument, node));
+        let kind = FoldedKind::Pointwise { input: argument, function: Nonlinear::Square };
+        let squared = self.push(node, kind);
+        let mut form = Form::constant(numel(node.shape()), Some(&square.constant));
+        form.add(Form::of_value(squared, numel(node.shape())).placed(&square.sign));
+        if let Some(linear) = &square.linear {
+            form.add(self.composed(linear, input)?);
+        }
+        // The step of the squaring carries the name: what is left to do belongs to the next step.
+        form.names.clear();
+        Ok(form)
+    }
+
+    /// A product: operands that are only renamed are shared with their other readers.
+    fn product(&mut self, node: &Node, maps: &[Operator; 2]) -> Result<Form> {
+        let &[first, second] = node.inputs() else {
+            return Err(wrong_inputs(self.network, node, "two inputs"));
+        };
+        let mut operand = |map: &Operator, input: NodeId| -> Result<ValueId> {
+            if map.is_identity() {
+                return self.materialise(input);
+            }
+            let form = self.composed(map, input)?.named(node.name());
+            Ok(form.value().unwrap_or_else(|| self.emit(&form, node)))
+        };
+        let [of_first, of_second] = maps;
+        let operands = [operand(of_first, first)?, operand(of_second, second)?];
+        let product = self.push(node, FoldedKind::Product(operands));
+        Ok(Form::of_value(product, numel(node.shape())))
+    }
+
+    /// A step of the node's own.
+    fn push(&mut self, node: &Node, kind: FoldedKind) -> ValueId {
+        self.steps.push(FoldedStep { name: node.name().to_owned(), shape: node.shape().to_vec(), kind });
+        ValueId(self.steps.len())
     }
 
     /// The value of a node, as a step if it is none yet.
@@ -263,19 +328,21 @@ impl Folder<'_> {
         if let Some(value) = form.value() {
             return Ok(value);
         }
-        let shape = self.network.node(id).map_or_else(Vec::new, |node| node.shape().to_vec());
-        let value = self.emit(&form, &shape);
+        let network = self.network;
+        let node = network.node(id).ok_or_else(|| unknown(network, id))?;
+        let value = self.emit(&form, node);
         if let Some(slot) = self.forms.get_mut(id.index()) {
-            *slot = Some(Form::of_value(value, numel(&shape)));
+            *slot = Some(Form::of_value(value, numel(node.shape())));
         }
         Ok(value)
     }
 
-    fn emit(&mut self, form: &Form, shape: &[usize]) -> ValueId {
+    /// A step that computes `form`, a value of the node's shape.
+    fn emit(&mut self, form: &Form, node: &Node) -> ValueId {
         let bias = if form.bias.iter().all(|b| *b == 0.0) { Vec::new() } else { form.bias.clone() };
         self.steps.push(FoldedStep {
-            name: form.names.join("+"),
-            shape: shape.to_vec(),
+            name: if form.names.is_empty() { node.name().to_owned() } else { form.names.join("+") },
+            shape: node.shape().to_vec(),
             kind: FoldedKind::Affine { terms: form.terms.clone(), bias },
         });
         ValueId(self.steps.len())

@@ -3,21 +3,42 @@
 //! A new layer is a file that implements [`Operation`] and one line in the list of [`Layer`] below.
 
 mod activation;
+mod adaptive_avg_pool2d;
 mod add;
 mod avg_pool2d;
+mod batch_norm;
+mod concat;
 mod conv2d;
+mod conv_transpose2d;
+mod dropout;
 mod flatten;
 mod input;
+mod learned_polynomial;
 mod linear;
+mod mul;
+mod reshape;
+mod squeeze_excitation;
+mod upsample;
 pub(crate) mod window;
 
 pub use activation::{Activation, Chebyshev};
+pub use adaptive_avg_pool2d::AdaptiveAvgPool2d;
+pub(crate) use adaptive_avg_pool2d::region;
 pub use add::Add;
 pub use avg_pool2d::AvgPool2d;
+pub use batch_norm::BatchNorm;
+pub use concat::Concat;
+pub use conv_transpose2d::ConvTranspose2d;
 pub use conv2d::Conv2d;
+pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use input::Input;
+pub use learned_polynomial::LearnedPolynomial;
 pub use linear::Linear;
+pub use mul::Mul;
+pub use reshape::Reshape;
+pub use squeeze_excitation::SqueezeExcitation;
+pub use upsample::Upsample;
 
 use crate::clear::Job;
 use crate::lower::Lowered;
@@ -113,6 +134,24 @@ layers! {
     Activation,
     /// Sum of two values, as in a residual connection.
     Add,
+    /// Product of two values, or of an image and one number a channel.
+    Mul,
+    /// Values behind one another along the channels.
+    Concat,
+    /// The same values under another shape.
+    Reshape,
+    /// Nothing, once a network is trained.
+    Dropout,
+    /// Two-dimensional transposed convolution.
+    ConvTranspose2d,
+    /// Batch normalisation with the figures of training.
+    BatchNorm,
+    /// Mean pooling to a given size.
+    AdaptiveAvgPool2d,
+    /// Nearest-neighbour upsampling.
+    Upsample,
+    /// A polynomial whose coefficients are trained.
+    LearnedPolynomial,
 }
 
 /// The only input's shape, or the refusal that names what is wanted.

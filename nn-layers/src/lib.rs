@@ -40,7 +40,10 @@ pub use approx::{ActivationRecord, Degree, Replacement};
 pub use compile::{Compiled, Options, compile, compile_for};
 pub use error::{Error, Result};
 pub use graph::{Network, NetworkBuilder, Node, NodeId};
-pub use layers::{Activation, Add, AvgPool2d, Chebyshev, Conv2d, Flatten, Input, Layer, Linear};
+pub use layers::{
+    Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Chebyshev, Concat, Conv2d, ConvTranspose2d,
+    Dropout, Flatten, Input, Layer, LearnedPolynomial, Linear, Mul, Reshape, SqueezeExcitation, Upsample,
+};
 pub use pack::Layout;
 pub use program::{Program, Step, StepKind, StepSummary, SymbolicRun};
 pub use run::{Prepared, Progress};

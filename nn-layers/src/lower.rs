@@ -5,10 +5,17 @@
 
 mod dense;
 mod operator;
+mod quadratic;
+mod spread;
+mod transposed_window_map;
+mod view;
 mod window_map;
 
 pub use dense::DenseMap;
 pub use operator::Operator;
+pub use quadratic::Quadratic;
+pub use spread::{RegionMap, RepeatMap, UpsampleMap};
+pub use transposed_window_map::TransposedWindowMap;
 pub use window_map::WindowMap;
 
 use crate::layers::Activation;
@@ -27,6 +34,10 @@ pub enum Lowered {
     },
     /// A function of every value by itself.
     Pointwise(Activation),
+    /// A polynomial of degree 2 of every value by itself.
+    Quadratic(Quadratic),
+    /// `(maps[0] x_0) · (maps[1] x_1)`, element by element.
+    Product([Operator; 2]),
 }
 
 impl Lowered {

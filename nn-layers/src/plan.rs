@@ -96,6 +96,23 @@ impl Plan {
                 let depth = function.polynomial()?.map_or(0, |polynomial| polynomial.depth());
                 Ok((before, before + depth))
             }
+            FoldedKind::Product(operands) => {
+                let of = |still: bool| {
+                    operands
+                        .iter()
+                        .filter(|value| stays(**value) == still)
+                        .map(|value| self.spent(*value))
+                        .max()
+                };
+                // An operand that lies elsewhere is moved first, which costs a level.
+                Ok(match (of(false), of(true)) {
+                    (None, stays) => (stays.unwrap_or(0), stays.unwrap_or(0) + 1),
+                    (Some(moved), stays) => {
+                        let before = moved.max(stays.unwrap_or(0).saturating_sub(1));
+                        (before, before + 2)
+                    }
+                })
+            }
             FoldedKind::Affine { terms, .. } => {
                 let of = |free: bool| {
                     let free_term = |(value, operator): &&(ValueId, Operator)| {

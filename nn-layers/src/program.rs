@@ -70,6 +70,13 @@ pub enum StepKind {
         /// The polynomial.
         polynomial: Polynomial,
     },
+    /// The product of two values, slot by slot.
+    Product {
+        /// What is multiplied; a map only moves a value to the places of the other, one level above the product.
+        operands: [Term; 2],
+        /// Level of the factors; the result lies one below.
+        at: Level,
+    },
     /// A function of every slot, by the scheme itself.
     Exact {
         /// The value.
@@ -109,6 +116,7 @@ impl Step {
     pub fn inputs(&self) -> Vec<ValueId> {
         match &self.kind {
             StepKind::Linear { terms, .. } => terms.iter().map(Term::value).collect(),
+            StepKind::Product { operands, .. } => operands.iter().map(Term::value).collect(),
             StepKind::Polynomial { input, .. } | StepKind::Exact { input, .. } => vec![*input],
         }
     }

@@ -26,6 +26,7 @@ pub struct Progress<'a> {
 /// A step with its operands encoded for one evaluator.
 enum PreparedStep<E: Evaluator> {
     Linear { terms: Vec<PreparedTerm<E>>, bias: Option<Vec<E::Addend>> },
+    Product([PreparedTerm<E>; 2]),
     Pointwise(ValueId),
 }
 
@@ -198,17 +199,18 @@ fn observed<T>(
 }
 
 fn prepare_step<E: Evaluator>(e: &E, step: &Step, keep: Keep) -> he_traits::Result<PreparedStep<E>> {
+    let prepare_term = |term: &Term| match term {
+        Term::Value(value) => Ok(PreparedTerm::Value(*value)),
+        Term::Mapped { value, map, schedule } => {
+            Ok(PreparedTerm::Mapped(*value, e.prepare(map, schedule, step.before, keep)?))
+        }
+    };
     match &step.kind {
+        StepKind::Product { operands: [a, b], .. } => {
+            Ok(PreparedStep::Product([prepare_term(a)?, prepare_term(b)?]))
+        }
         StepKind::Linear { terms, bias, .. } => {
-            let terms = terms
-                .iter()
-                .map(|term| match term {
-                    Term::Value(value) => Ok(PreparedTerm::Value(*value)),
-                    Term::Mapped { value, map, schedule } => {
-                        Ok(PreparedTerm::Mapped(*value, e.prepare(map, schedule, step.before, keep)?))
-                    }
-                })
-                .collect::<he_traits::Result<Vec<_>>>()?;
+            let terms = terms.iter().map(prepare_term).collect::<he_traits::Result<Vec<_>>>()?;
             let encode = |block: &Diagonal| e.encode_addend(block, step.after);
             let bias = bias.as_ref().map(|blocks| blocks.iter().map(encode).collect()).transpose()?;
             Ok(PreparedStep::Linear { terms, bias })
@@ -238,13 +240,7 @@ fn run_step<E: Evaluator>(
         (PreparedStep::Linear { terms, bias }, _) => {
             let mut sum: Option<Vec<E::Ciphertext>> = None;
             for term in terms {
-                let term = match term {
-                    PreparedTerm::Value(value) => dropped(e, at(value), step.after)?,
-                    PreparedTerm::Mapped(value, map) => {
-                        let x = at_level(e, at(value), step.before)?;
-                        e.linear(&x.iter().collect::<Vec<_>>(), map)?
-                    }
-                };
+                let term = run_term(e, term, &at, [step.before, step.after])?;
                 sum = Some(match sum {
                     None => term,
                     Some(sum) => sum
@@ -266,6 +262,11 @@ fn run_step<E: Evaluator>(
                 }
             }
         }
+        (PreparedStep::Product([a, b]), StepKind::Product { at: level, .. }) => {
+            let (a, b) =
+                (run_term(e, a, &at, [step.before, *level])?, run_term(e, b, &at, [step.before, *level])?);
+            a.par_iter().zip(&b).map(|(a, b)| e.mul(a, b)).collect()
+        }
         (PreparedStep::Pointwise(input), StepKind::Polynomial { polynomial, .. }) => {
             at(input).par_iter().map(|x| e.polynomial(x, polynomial)).collect()
         }
@@ -278,8 +279,27 @@ fn run_step<E: Evaluator>(
             };
             at(input).par_iter().map(|x| he_traits::Exact::apply(&exact, x, *function)).collect()
         }
-        (PreparedStep::Pointwise(_), StepKind::Linear { .. }) => {
+        (PreparedStep::Pointwise(_) | PreparedStep::Product(_), _) => {
             Err(he_traits::Error::shape("run", "steps as they were prepared", "another program's steps"))
+        }
+    }
+}
+
+/// A term with the maps' operands and the result at `levels`.
+fn run_term<'a, E: Evaluator>(
+    e: &E,
+    term: &PreparedTerm<E>,
+    at: &impl Fn(&ValueId) -> &'a [E::Ciphertext],
+    [before, after]: [Level; 2],
+) -> he_traits::Result<Vec<E::Ciphertext>>
+where
+    E::Ciphertext: 'a,
+{
+    match term {
+        PreparedTerm::Value(value) => dropped(e, at(value), after),
+        PreparedTerm::Mapped(value, map) => {
+            let x = at_level(e, at(value), before)?;
+            e.linear(&x.iter().collect::<Vec<_>>(), map)
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Graph building: shapes, order, parameters, and the texts of the errors.
 #![expect(clippy::unwrap_used, reason = "helpers of tests over data made here")]
 
+mod networks;
+
+use networks::cnn_mnist;
 use nn_layers::{
     Activation, Add, AvgPool2d, Chebyshev, Conv2d, Flatten, Input, Linear, Network, NetworkBuilder, Tensor,
     Weights,
@@ -10,22 +13,6 @@ fn error_of(shape: &[usize], build: impl FnOnce(&mut NetworkBuilder)) -> String 
     let mut n = Network::builder("net", shape);
     build(&mut n);
     n.build().unwrap_err().to_string()
-}
-
-/// CNN-MNIST of Vizitiu et al. 2020.
-fn cnn_mnist() -> Network {
-    let mut n = Network::builder("cnn-mnist", &[1, 28, 28]);
-    n.layer("conv1", Conv2d::new(1, 8, 3).padding(1));
-    n.layer("act1", Activation::Sigmoid);
-    n.layer("pool1", AvgPool2d::new(2));
-    n.layer("conv2", Conv2d::new(8, 16, 3).padding(1));
-    n.layer("act2", Activation::Sigmoid);
-    n.layer("pool2", AvgPool2d::new(2));
-    n.layer("flatten", Flatten);
-    n.layer("fc1", Linear::new(784, 100));
-    n.layer("act3", Activation::Sigmoid);
-    n.layer("fc2", Linear::new(100, 10));
-    n.build().unwrap()
 }
 
 #[test]

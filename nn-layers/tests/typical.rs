@@ -3,12 +3,12 @@
 
 #[expect(dead_code, reason = "each test binary uses some of it")]
 mod common;
+mod networks;
 
 use common::{assert_close, random, run, strict, weights_of};
 use he_traits::{Cost, Costs, Profile};
-use nn_layers::{
-    Activation, AvgPool2d, Conv2d, Degree, Flatten, Linear, Network, Options, Program, compile_for,
-};
+use networks::cnn_mnist;
+use nn_layers::{Activation, Degree, Linear, Network, Options, Program, compile_for};
 
 /// Costs in the proportions that SEAL shows: a rotation is worth some ten products with a plaintext.
 fn lattice(profile: Profile) -> Profile {
@@ -22,22 +22,6 @@ fn lattice(profile: Profile) -> Profile {
         ..profile.costs
     };
     Profile { costs, ..profile }
-}
-
-/// CNN-MNIST of the MORE paper (Vizitiu et al. 2020, table 5).
-fn cnn_mnist() -> Network {
-    let mut n = Network::builder("cnn-mnist", &[1, 28, 28]);
-    n.layer("conv1", Conv2d::new(1, 8, 3).padding(1));
-    n.layer("act1", Activation::Sigmoid);
-    n.layer("pool1", AvgPool2d::new(2));
-    n.layer("conv2", Conv2d::new(8, 16, 3).padding(1));
-    n.layer("act2", Activation::Sigmoid);
-    n.layer("pool2", AvgPool2d::new(2));
-    n.layer("flatten", Flatten);
-    n.layer("fc1", Linear::new(784, 100));
-    n.layer("act3", Activation::Sigmoid);
-    n.layer("fc2", Linear::new(100, 10));
-    n.build().unwrap()
 }
 
 /// FCNN-WBC of the MORE paper.

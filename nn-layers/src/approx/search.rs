@@ -139,9 +139,7 @@ impl Functions {
 /// The activation of a node at `x`.
 fn value(node: &Node, x: f64) -> f64 {
     match node.layer() {
-        crate::layers::Layer::Activation(activation) => {
-            activation.function().map_or(x, |function| function.at(x))
-        }
+        crate::layers::Layer::Activation(activation) => activation.at(x),
         _ => x,
     }
 }

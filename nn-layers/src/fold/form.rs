@@ -34,9 +34,9 @@ impl Form {
         }
     }
 
-    /// Whether each operator is the identity times a number.
-    pub(super) fn is_scalar(&self) -> bool {
-        self.terms.iter().all(|(_, operator)| operator.is_scalar())
+    /// Whether each operator only places and scales elements.
+    pub(super) fn is_placed(&self) -> bool {
+        self.terms.iter().all(|(_, operator)| operator.is_placed())
     }
 
     /// Number of non-zero entries of all operators.
@@ -52,6 +52,23 @@ impl Form {
             .map(|(value, operator)| Some((*value, map.after(operator, limit)?)))
             .collect::<Option<Vec<_>>>()?;
         Some(Form { terms, bias: map.apply(&self.bias), names: self.names.clone() })
+    }
+
+    /// A placed operator after this form.
+    pub(super) fn placed(self, map: &Operator) -> Form {
+        self.mapped(map, u64::MAX).unwrap_or(self)
+    }
+
+    /// This form plus one number an element.
+    pub(super) fn plus(mut self, constant: &[f64]) -> Form {
+        self.bias.iter_mut().zip(constant).for_each(|(sum, constant)| *sum += constant);
+        self
+    }
+
+    /// This form as the work of a layer of that name, too.
+    pub(super) fn named(mut self, name: &str) -> Form {
+        self.names.push(name.to_owned());
+        self
     }
 
     /// `scale` times this form plus `shift` at each element.

@@ -17,6 +17,11 @@ pub enum Activation {
     Tanh,
     /// `max(x, 0)`.
     Relu,
+    /// `x / (1 + e^-x)`.
+    Silu,
+    /// `x Φ(x)` with the normal distribution's Φ (PyTorch's default, not its approximation by tanh). No scheme computes it exactly:
+    /// a polynomial always stands in.
+    Gelu,
     /// `x²`.
     Square,
     /// A polynomial, as fitted in the place of another function.
@@ -63,10 +68,25 @@ impl Activation {
             Activation::Sigmoid => Some(Function::Sigmoid),
             Activation::Tanh => Some(Function::Tanh),
             Activation::Relu => Some(Function::Relu),
+            Activation::Silu => Some(Function::Silu),
             Activation::Square => Some(Function::Square),
-            Activation::Polynomial(_) => None,
+            Activation::Gelu | Activation::Polynomial(_) => None,
         }
     }
+
+    /// The value at `x`.
+    pub fn at(&self, x: f64) -> f64 {
+        match self {
+            Activation::Gelu => gelu(x),
+            Activation::Polynomial(polynomial) => polynomial.value(x),
+            other => other.function().map_or(x, |function| function.at(x)),
+        }
+    }
+}
+
+/// `x Φ(x)`, by the complementary error function, so that it is accurate for large negative `x` too.
+fn gelu(x: f64) -> f64 {
+    0.5 * x * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
 }
 
 impl Operation for Activation {
@@ -75,6 +95,8 @@ impl Operation for Activation {
             Activation::Sigmoid => "Sigmoid",
             Activation::Tanh => "Tanh",
             Activation::Relu => "ReLU",
+            Activation::Silu => "SiLU",
+            Activation::Gelu => "GELU",
             Activation::Square => "Square",
             Activation::Polynomial(_) => "Polynomial",
         }
@@ -102,6 +124,8 @@ impl Operation for Activation {
             Activation::Sigmoid => vector_math::sigmoid(out),
             Activation::Tanh => vector_math::tanh(out),
             Activation::Relu => out.iter_mut().for_each(|x| *x = x.max(0.0)),
+            Activation::Silu => vector_math::silu(out),
+            Activation::Gelu => out.iter_mut().for_each(|x| *x = gelu(*x)),
             Activation::Square => out.iter_mut().for_each(|x| *x *= *x),
             Activation::Polynomial(polynomial) => out.iter_mut().for_each(|x| *x = polynomial.value(*x)),
         }

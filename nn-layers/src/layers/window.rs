@@ -40,6 +40,13 @@ impl Window {
         (output * self.stride + tap * self.dilation).checked_sub(self.padding).filter(|&place| place < length)
     }
 
+    /// The tap of the window at output `output` that lies on `place` of the image.
+    pub(crate) fn tap(&self, output: usize, place: usize) -> Option<usize> {
+        let offset = (place + self.padding).checked_sub(output * self.stride)?;
+        let tap = offset / self.dilation;
+        (offset % self.dilation == 0 && tap < self.kernel).then_some(tap)
+    }
+
     /// The outputs `from..to` of `outputs` for which tap `tap` lies inside the image of `length` values, and the place of the
     /// first of them in the image.
     pub(crate) fn inside(&self, tap: usize, length: usize, outputs: usize) -> (usize, usize, usize) {

@@ -4,24 +4,57 @@ use std::sync::Arc;
 
 use he_traits::{Complex64, Generator, SparseMatrix};
 
-/// A linear operator between elements: a generated matrix, or the identity, times a number.
+use super::view::{Side, View};
+
+/// A linear operator between elements, times a number.
 #[derive(Debug, Clone)]
 pub struct Operator {
-    /// `None` is the identity.
-    generator: Option<Arc<dyn Generator>>,
+    kind: Kind,
     rows: usize,
     scale: f64,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    /// A generated matrix.
+    Matrix(Arc<dyn Generator>),
+    /// Element `k` of `columns` becomes element `from + k`, times its factor (1 where there are none); other rows are empty. The
+    /// identity, scaling by channel and concatenation are of this kind.
+    Placed { columns: usize, from: usize, factors: Option<Arc<[f64]>> },
 }
 
 impl Operator {
     /// The identity on `count` elements: what only renames or reshapes.
     pub fn identity(count: usize) -> Operator {
-        Operator { generator: None, rows: count, scale: 1.0 }
+        Operator::embedding(count, 0, count)
+    }
+
+    /// `columns` elements as the elements from `from` on of `rows`; the others are zero.
+    pub fn embedding(columns: usize, from: usize, rows: usize) -> Operator {
+        Operator { kind: Kind::Placed { columns, from, factors: None }, rows, scale: 1.0 }
+    }
+
+    /// Each of `factors` for as many elements as `each` says.
+    pub fn diagonal(factors: &[f64], each: usize) -> Operator {
+        let rows = factors.len() * each;
+        match factors {
+            [first, others @ ..] if others.iter().all(|factor| factor == first) => {
+                Operator::identity(rows).scaled(*first)
+            }
+            _ => {
+                let factors = factors.iter().flat_map(|factor| std::iter::repeat_n(*factor, each)).collect();
+                Operator {
+                    kind: Kind::Placed { columns: rows, from: 0, factors: Some(factors) },
+                    rows,
+                    scale: 1.0,
+                }
+            }
+        }
     }
 
     /// A generated matrix.
     pub fn matrix(generator: impl Generator + 'static) -> Operator {
-        Operator { rows: generator.shape().0, generator: Some(Arc::new(generator)), scale: 1.0 }
+        Operator { rows: generator.shape().0, kind: Kind::Matrix(Arc::new(generator)), scale: 1.0 }
     }
 
     /// Number of output elements.
@@ -31,17 +64,25 @@ impl Operator {
 
     /// Number of input elements.
     pub fn columns(&self) -> usize {
-        self.generator.as_ref().map_or(self.rows, |generator| generator.shape().1)
+        match &self.kind {
+            Kind::Matrix(generator) => generator.shape().1,
+            Kind::Placed { columns, .. } => *columns,
+        }
     }
 
     /// Whether the operator leaves every element as it is.
     pub fn is_identity(&self) -> bool {
-        self.generator.is_none() && self.scale == 1.0
+        self.is_scalar() && self.scale == 1.0
     }
 
     /// Whether the operator is the identity times a number.
     pub fn is_scalar(&self) -> bool {
-        self.generator.is_none()
+        matches!(&self.kind, Kind::Placed { columns, from: 0, factors: None } if *columns == self.rows)
+    }
+
+    /// Whether each element goes to one place of its own, times a factor: composing it with another operator costs nothing.
+    pub fn is_placed(&self) -> bool {
+        matches!(&self.kind, Kind::Placed { .. })
     }
 
     /// The operator times `factor`.
@@ -55,20 +96,46 @@ impl Operator {
         Operator { scale: self.scale + other.scale, ..self.clone() }
     }
 
+    /// Column and entry of a row of a placed operator; `None` for an empty row, and for matrices.
+    pub(super) fn placed_row(&self, row: usize) -> Option<(usize, f64)> {
+        let Kind::Placed { columns, from, .. } = &self.kind else { return None };
+        let column = row.checked_sub(*from).filter(|column| column < columns)?;
+        self.placed_column(column).map(|(_, entry)| (column, entry))
+    }
+
+    /// Row and entry of a column of a placed operator; `None` where the entry is zero, and for matrices.
+    pub(super) fn placed_column(&self, column: usize) -> Option<(usize, f64)> {
+        let Kind::Placed { columns, from, factors } = &self.kind else { return None };
+        let factor = match factors {
+            None => 1.0,
+            Some(factors) => factors.get(column).copied().unwrap_or(0.0),
+        };
+        let entry = factor * self.scale;
+        (column < *columns && entry != 0.0).then_some((from + column, entry))
+    }
+
     /// Calls `visit(column, entry)` for the non-zero entries of `row`.
     pub fn row(&self, row: usize, visit: &mut dyn FnMut(usize, Complex64)) {
-        match &self.generator {
-            Some(generator) => generator.row(row, &mut |column, entry| visit(column, entry * self.scale)),
-            None => visit(row, self.scale.into()),
+        match &self.kind {
+            Kind::Matrix(generator) => {
+                generator.row(row, &mut |column, entry| visit(column, entry * self.scale))
+            }
+            Kind::Placed { .. } => {
+                if let Some((column, entry)) = self.placed_row(row) {
+                    visit(column, entry.into());
+                }
+            }
         }
     }
 
     /// One entry.
     pub fn entry(&self, row: usize, column: usize) -> Complex64 {
-        match &self.generator {
-            Some(generator) => generator.entry(row, column) * self.scale,
-            None if row == column => self.scale.into(),
-            None => Complex64::ZERO,
+        match &self.kind {
+            Kind::Matrix(generator) => generator.entry(row, column) * self.scale,
+            Kind::Placed { .. } => match self.placed_row(row) {
+                Some((at, entry)) if at == column => entry.into(),
+                _ => Complex64::ZERO,
+            },
         }
     }
 
@@ -93,14 +160,30 @@ impl Operator {
 
     /// `self` after `first`; `None` when the product would hold more than `limit` entries.
     ///
-    /// A scalar changes nothing but the scale. Otherwise the product is materialised as a sparse matrix: that is what
-    /// `limit` bounds.
+    /// What only places and scales elements ([`Operator::is_placed`]) stays a view of the other operator. The product of two
+    /// matrices is materialised as a sparse matrix: that is what `limit` bounds.
     pub fn after(&self, first: &Operator, limit: u64) -> Option<Operator> {
         if self.is_scalar() {
             return Some(first.scaled(self.scale));
         }
         if first.is_scalar() {
             return Some(self.scaled(first.scale));
+        }
+        match (&self.kind, &first.kind) {
+            (Kind::Placed { .. }, Kind::Placed { .. }) => return Some(self.placed_after(first)),
+            (Kind::Placed { .. }, Kind::Matrix(_)) => {
+                return Some(Operator::matrix(View {
+                    inner: first.clone(),
+                    side: Side::After(self.clone()),
+                }));
+            }
+            (Kind::Matrix(_), Kind::Placed { .. }) => {
+                return Some(Operator::matrix(View {
+                    inner: self.clone(),
+                    side: Side::Before(first.clone()),
+                }));
+            }
+            (Kind::Matrix(_), Kind::Matrix(_)) => {}
         }
         let columns = first.columns();
         let mut sums = vec![Complex64::ZERO; columns];
@@ -132,5 +215,19 @@ impl Operator {
             }
         }
         SparseMatrix::from_entries(self.rows, columns, entries).ok().map(Operator::matrix)
+    }
+
+    /// The product of two placed operators.
+    fn placed_after(&self, first: &Operator) -> Operator {
+        let entries = |column| {
+            let (middle, inner) = first.placed_column(column)?;
+            let (row, outer) = self.placed_column(middle)?;
+            Some((row, inner * outer))
+        };
+        let columns = first.columns();
+        // Where every entry is zero, the place does not matter.
+        let from = (0..columns).find_map(|k| entries(k).map(|(row, _)| row.saturating_sub(k))).unwrap_or(0);
+        let factors = (0..columns).map(|column| entries(column).map_or(0.0, |(_, entry)| entry)).collect();
+        Operator { kind: Kind::Placed { columns, from, factors: Some(factors) }, rows: self.rows, scale: 1.0 }
     }
 }

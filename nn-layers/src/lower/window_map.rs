@@ -65,18 +65,6 @@ impl WindowMap {
     }
 }
 
-/// The tap of the window at output place `out` that lies on `place` of the image.
-fn tap(window: &Window, out: usize, place: usize) -> Option<usize> {
-    let offset = (place + window.padding).checked_sub(out * window.stride)?;
-    let tap = offset / window.dilation;
-    (offset % window.dilation == 0 && tap < window.kernel).then_some(tap)
-}
-
-/// The place of the image under `tap` of the window at output place `out`, `None` in the padding.
-fn place(window: &Window, out: usize, tap: usize, length: usize) -> Option<usize> {
-    (out * window.stride + tap * window.dilation).checked_sub(window.padding).filter(|place| *place < length)
-}
-
 impl fmt::Debug for WindowMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "WindowMap({:?} -> {:?}, {:?})", self.input, self.output, self.windows)
@@ -100,9 +88,9 @@ impl Generator for WindowMap {
         for within in 0..ins {
             let channel = out / outs * ins + within;
             for tap_y in 0..vertical.kernel {
-                let Some(in_y) = place(vertical, y, tap_y, height) else { continue };
+                let Some(in_y) = vertical.place(y, tap_y, height) else { continue };
                 for tap_x in 0..horizontal.kernel {
-                    let Some(in_x) = place(horizontal, x, tap_x, width) else { continue };
+                    let Some(in_x) = horizontal.place(x, tap_x, width) else { continue };
                     let weight = self.weight(out, within, tap_y, tap_x);
                     if weight != 0.0 {
                         visit((channel * height + in_y) * width + in_x, weight.into());
@@ -122,7 +110,7 @@ impl Generator for WindowMap {
             return Complex64::ZERO;
         }
         let [vertical, horizontal] = &self.windows;
-        match (tap(vertical, y, in_y), tap(horizontal, x, in_x)) {
+        match (vertical.tap(y, in_y), horizontal.tap(x, in_x)) {
             (Some(tap_y), Some(tap_x)) => self.weight(out, channel % ins, tap_y, tap_x).into(),
             _ => Complex64::ZERO,
         }

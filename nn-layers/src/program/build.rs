@@ -1,5 +1,6 @@
 //! Packing and lowering: a folded network becomes a program for one profile.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use he_traits::{Level, LinearMap, Profile};
@@ -32,13 +33,9 @@ impl Program {
         for (index, step) in folded.steps.iter().enumerate() {
             let output = ValueId(index + 1);
             let before = plan.before(index, input_level);
-            let kind = lower(step, &layouts, at(&layouts, output), profile, before)?;
-            steps.push(Step {
-                name: step.name.clone(),
-                kind,
-                before,
-                after: plan.level(output, input_level),
-            });
+            let after = plan.level(output, input_level);
+            let kind = lower(step, &layouts, at(&layouts, output), profile, [before, after])?;
+            steps.push(Step { name: step.name.clone(), kind, before, after });
         }
         let Parts { steps, layouts, output } = Parts { steps, layouts, output: folded.output }.fused();
         Ok(Program {
@@ -65,8 +62,13 @@ fn layouts(folded: &Folded, profile: &Profile) -> Vec<Layout> {
     let middle = profile.top.get().map_or(Level::UNBOUNDED, |top| Level::new(top / 2));
     let mut choice = Choice::new(profile, middle);
     let mut layouts = vec![input_layout(&folded.input, profile)];
-    for step in &folded.steps {
+    let shared = shared_places(folded);
+    for (index, step) in folded.steps.iter().enumerate() {
         let layout = match &step.kind {
+            FoldedKind::Product([first, _]) => at(&layouts, *first).with_shape(&step.shape),
+            FoldedKind::Affine { .. } if let Some(other) = shared.get(&ValueId(index + 1)) => {
+                at(&layouts, *other).with_shape(&step.shape)
+            }
             FoldedKind::Pointwise { input, .. } => at(&layouts, *input).with_shape(&step.shape),
             FoldedKind::Affine { terms, .. } => {
                 let terms: Vec<(&Operator, &Layout)> =
@@ -79,28 +81,43 @@ fn layouts(folded: &Folded, profile: &Profile) -> Vec<Layout> {
     layouts
 }
 
+/// For the later operand of a product, where a map makes it: the value whose places it takes, so that nothing moves between them.
+fn shared_places(folded: &Folded) -> BTreeMap<ValueId, ValueId> {
+    let pairs = folded.steps.iter().filter_map(|step| match &step.kind {
+        FoldedKind::Product([a, b]) if a != b => Some((*a.max(b), *a.min(b))),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+/// The step on ciphertexts, with operands and result at `levels`.
 fn lower(
     step: &FoldedStep,
     layouts: &[Layout],
     output: &Layout,
     profile: &Profile,
-    level: Level,
+    levels: [Level; 2],
 ) -> Result<StepKind> {
+    let [before, after] = levels;
+    let term = |value: ValueId, operator: &Operator| {
+        let input = at(layouts, value);
+        if operator.is_identity() && input.same_places(output) {
+            return Ok(Term::Value(value));
+        }
+        let map = LinearMap::new(PackedMap::new(operator.clone(), input.clone(), output.clone()));
+        let schedule = super::schedule::choose(&map, input, profile, before)
+            .map_err(|source| Error::Step { step: step.name.clone(), source })?;
+        Ok(Term::Mapped { value, map: Arc::new(map), schedule })
+    };
     match &step.kind {
+        FoldedKind::Product([a, b]) => {
+            let identity = Operator::identity(output.elements());
+            let at = after.get().map_or(Level::UNBOUNDED, |levels| Level::new(levels + 1));
+            Ok(StepKind::Product { operands: [term(*a, &identity)?, term(*b, &identity)?], at })
+        }
         FoldedKind::Affine { terms, bias } => {
-            let terms = terms
-                .iter()
-                .map(|(value, operator)| {
-                    let input = at(layouts, *value);
-                    if operator.is_identity() && input.same_places(output) {
-                        return Ok(Term::Value(*value));
-                    }
-                    let map = LinearMap::new(PackedMap::new(operator.clone(), input.clone(), output.clone()));
-                    let schedule = super::schedule::choose(&map, input, profile, level)
-                        .map_err(|source| Error::Step { step: step.name.clone(), source })?;
-                    Ok(Term::Mapped { value: *value, map: Arc::new(map), schedule })
-                })
-                .collect::<Result<Vec<_>>>()?;
+            let terms =
+                terms.iter().map(|(value, operator)| term(*value, operator)).collect::<Result<Vec<_>>>()?;
             let bias = if bias.is_empty() { None } else { Some(output.pack(bias)?) };
             Ok(StepKind::Linear { terms, bias, function: None })
         }

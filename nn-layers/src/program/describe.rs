@@ -35,6 +35,7 @@ impl Program {
             let layout = self.layout(ValueId(index + 1));
             let rotations = match &step.kind {
                 StepKind::Linear { terms, .. } => terms.iter().flat_map(rotations).collect(),
+                StepKind::Product { operands, .. } => operands.iter().flat_map(rotations).collect(),
                 _ => std::collections::BTreeSet::new(),
             };
             StepSummary {
@@ -67,6 +68,7 @@ fn operation(kind: &StepKind) -> String {
     match kind {
         StepKind::Polynomial { polynomial, .. } => format!("polynomial of degree {}", polynomial.degree()),
         StepKind::Exact { function, .. } => function.name().to_owned(),
+        StepKind::Product { .. } => "product".to_owned(),
         StepKind::Linear { terms, function, .. } => {
             let term = |term: &Term| match term {
                 Term::Value(_) => "value".to_owned(),

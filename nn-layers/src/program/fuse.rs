@@ -80,6 +80,12 @@ fn renumber(kind: &mut StepKind, numbers: &[ValueId]) {
                 *value = new_number(*value, numbers);
             }
         }
+        StepKind::Product { operands, .. } => {
+            for operand in operands {
+                let (Term::Value(value) | Term::Mapped { value, .. }) = operand;
+                *value = new_number(*value, numbers);
+            }
+        }
         StepKind::Polynomial { input, .. } | StepKind::Exact { input, .. } => {
             *input = new_number(*input, numbers);
         }

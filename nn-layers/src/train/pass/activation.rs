@@ -12,13 +12,8 @@ pub(super) struct ActivationPass {
 
 impl ActivationPass {
     pub(super) fn new(activation: &Activation) -> Option<ActivationPass> {
-        let function = match activation {
-            Activation::Sigmoid => Function::Sigmoid,
-            Activation::Tanh => Function::Tanh,
-            Activation::Relu => Function::Relu,
-            Activation::Square => Function::Square,
-            Activation::Polynomial(_) => return None,
-        };
+        // The derivative of SiLU does not follow from its value, which is what a backward pass sees.
+        let function = activation.function().filter(|function| *function != Function::Silu)?;
         Some(ActivationPass { function })
     }
 }
