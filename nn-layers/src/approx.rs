@@ -1,10 +1,15 @@
 //! What stands in for a nonlinear function: the function itself where a scheme computes it, else a polynomial that is fitted
 //! to it on the range that calibration data shows.
 
+mod composite;
+mod extension;
 mod fit;
 mod ranges;
+pub mod remez;
 mod search;
 
+pub use composite::{CompositeSign, composite_relu, composite_sign};
+pub use extension::{Extended, extend};
 pub use fit::{fit, fit_weighted, largest_error};
 pub(crate) use ranges::count_outside;
 pub use ranges::{Calibration, Range};

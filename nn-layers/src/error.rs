@@ -49,6 +49,16 @@ pub enum Error {
         /// Number of nodes there are.
         nodes: usize,
     },
+    /// A minimax polynomial was not found.
+    #[error("minimax polynomial of degree {degree} on {interval:?}: {reason}")]
+    Approximation {
+        /// Degree that was asked for.
+        degree: usize,
+        /// Where it was to be near the function.
+        interval: [f64; 2],
+        /// What went wrong.
+        reason: String,
+    },
     /// A tensor was made from data that does not fill its shape.
     #[error("a tensor of shape {shape:?} holds {expected} values, got {got}")]
     TensorData {
