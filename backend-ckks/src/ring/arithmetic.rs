@@ -28,6 +28,21 @@ impl Ring {
         x.into_form()
     }
 
+    /// The forward transform of N reduced residues modulo the prime at `place` (chain primes, then special ones), in
+    /// place: for those who work limb by limb.
+    pub fn forward_words(&self, place: usize, words: &mut [u64]) {
+        if let Some(limb) = self.limbs.get(place) {
+            limb.forward(words);
+        }
+    }
+
+    /// The inverse transform of N reduced residues modulo the prime at `place`, in place.
+    pub fn inverse_words(&self, place: usize, words: &mut [u64]) {
+        if let (Some(limb), Some(&scale)) = (self.limbs.get(place), self.plain_scales.get(place)) {
+            limb.inverse(words, scale);
+        }
+    }
+
     /// A polynomial from integer coefficients, N of them or fewer (the rest is zero).
     #[must_use]
     pub fn from_signed<T: Copy + Into<i128> + Sync>(
