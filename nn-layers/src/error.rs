@@ -49,6 +49,14 @@ pub enum Error {
         /// Number of nodes there are.
         nodes: usize,
     },
+    /// An ONNX file holds something that has no counterpart here.
+    #[error("ONNX: {node}: {reason}")]
+    Onnx {
+        /// Name and operator of the node, or the file.
+        node: String,
+        /// What it is, and what could stand in its place.
+        reason: String,
+    },
     /// A minimax polynomial was not found.
     #[error("minimax polynomial of degree {degree} on {interval:?}: {reason}")]
     Approximation {

@@ -3,6 +3,7 @@
 mod builder;
 
 pub use builder::NetworkBuilder;
+pub(crate) use builder::shape_of;
 
 use crate::error::{Error, Result};
 use crate::layers::Layer;

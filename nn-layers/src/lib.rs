@@ -28,6 +28,7 @@ pub mod fold;
 pub mod graph;
 pub mod layers;
 pub mod lower;
+pub mod onnx;
 pub mod pack;
 pub mod plan;
 pub mod program;

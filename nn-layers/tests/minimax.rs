@@ -1,5 +1,4 @@
 //! Minimax polynomials, the composite sign and domain extension: error curves on fine grids.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use nn_layers::approx::remez::{Parity, Real, minimax, real};
 use nn_layers::approx::{composite_relu, composite_sign, extend, fit, largest_error};

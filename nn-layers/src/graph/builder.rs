@@ -95,7 +95,7 @@ impl NetworkBuilder {
 }
 
 /// Shape that `layer` makes of `inputs`, or the error that names the node.
-pub(super) fn shape_of(name: &str, layer: &Layer, inputs: &[&[usize]]) -> Result<Vec<usize>> {
+pub(crate) fn shape_of(name: &str, layer: &Layer, inputs: &[&[usize]]) -> Result<Vec<usize>> {
     let shape = layer.output_shape(inputs).and_then(|shape| match crate::tensor::checked_numel(&shape) {
         Some(count) if count > 0 => Ok(shape),
         Some(_) => Err(Refusal::Figures(format!("makes an empty output of shape {shape:?}"))),
