@@ -9,9 +9,11 @@ pub mod cnn_mnist;
 pub mod data;
 pub mod error;
 pub mod fcnn_wbc;
+pub mod latent_resnet;
 pub mod metrics;
 pub mod mnist;
 pub mod registry;
+pub mod unet;
 pub mod weights;
 
 pub use error::ModelError;

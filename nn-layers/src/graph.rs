@@ -142,9 +142,10 @@ impl Network {
         self.nodes.iter().flat_map(Node::parameters)
     }
 
-    /// Number of parameters, values and not tensors.
+    /// Number of trained parameters, values and not tensors, as PyTorch counts them: without the running figures of normalisations.
     pub fn parameter_count(&self) -> usize {
-        self.parameters().map(|(_, shape)| numel(&shape)).sum()
+        let parameters = self.nodes.iter().flat_map(|node| node.layer.parameters());
+        parameters.filter(|parameter| !parameter.is_buffer()).map(|parameter| numel(&parameter.shape)).sum()
     }
 
     /// The same network with another layer at one node, as when a fitted polynomial takes the place of a sigmoid.

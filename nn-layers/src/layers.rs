@@ -53,6 +53,13 @@ pub struct Parameter {
     pub shape: Vec<usize>,
 }
 
+impl Parameter {
+    /// Whether training measures it on the data and takes no gradient (a buffer, in PyTorch's words).
+    pub fn is_buffer(&self) -> bool {
+        self.name.starts_with("running_")
+    }
+}
+
 /// Why a layer makes no output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
