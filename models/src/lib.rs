@@ -5,10 +5,12 @@
 
 pub mod cache;
 pub mod circulation;
+pub mod cnn_angio;
 pub mod cnn_mnist;
 pub mod data;
 pub mod error;
 pub mod fcnn_wbc;
+pub mod images;
 pub mod latent_resnet;
 pub mod metrics;
 pub mod mnist;

@@ -208,6 +208,28 @@ impl ConfusionMatrix {
     }
 }
 
+/// Area under the ROC curve: how often a positive sample scores above a negative one, ties counting half.
+///
+/// # Errors
+/// [`MetricError`] when the lengths differ, or one side has no sample.
+pub fn area_under_curve(scores: &[f64], positive: &[bool]) -> Result<f64, MetricError> {
+    same_length(scores.len(), positive.len(), 2)?;
+    let mut order: Vec<(f64, bool)> = scores.iter().copied().zip(positive.iter().copied()).collect();
+    order.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let positives = positive.iter().filter(|positive| **positive).count();
+    let negatives = positive.len() - positives;
+    same_length(positives.min(1), 1, 1)?;
+    same_length(negatives.min(1), 1, 1)?;
+    let (mut below, mut wins) = (0, 0.0);
+    for equal in order.chunk_by(|a, b| a.0 == b.0) {
+        let above = equal.iter().filter(|(_, positive)| *positive).count();
+        let beaten = equal.len() - above;
+        wins += above as f64 * (f64::from(below as u32) + 0.5 * beaten as f64);
+        below += beaten;
+    }
+    Ok(wins / (positives as f64 * negatives as f64))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

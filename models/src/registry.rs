@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use nn_layers::{Network, Tensor, Weights, train};
 
+use crate::cnn_angio;
 use crate::cnn_mnist;
 use crate::error::ModelError;
 use crate::fcnn_wbc;
 use crate::weights::StoredWeights;
 
 /// Every model, in the order in which lists show them.
-static MODELS: [&Model; 2] = [&fcnn_wbc::MODEL, &cnn_mnist::MODEL];
+static MODELS: [&Model; 3] = [&fcnn_wbc::MODEL, &cnn_mnist::MODEL, &cnn_angio::MODEL];
 
 /// A network with all that a run, a comparison or a training needs.
 pub struct Model {

@@ -49,6 +49,10 @@ fn loss_by_definition(network: &Network, parameters: &[Vec<f64>], x: &Tensor, t:
             let squares = y.data().iter().zip(t.data()).map(|(y, t)| (y - t).powi(2));
             squares.sum::<f64>() / y.data().len() as f64
         }
+        Loss::BinaryCrossEntropy => {
+            let of_value = |(y, t): (&f64, &f64)| (1.0 + y.exp()).ln() - t * y;
+            y.data().iter().zip(t.data()).map(of_value).sum::<f64>() / y.data().len() as f64
+        }
         _ => {
             let rows = y.data().chunks(columns).zip(t.data().chunks(columns));
             let of_row = |(y, t): (&[f64], &[f64])| {
@@ -127,6 +131,7 @@ fn gradients_of_linear_layers_and_activations() {
             });
             check_gradients(&network, Loss::MeanSquaredError);
             check_gradients(&network, Loss::CrossEntropy);
+            check_gradients(&network, Loss::BinaryCrossEntropy);
         }
     }
 }

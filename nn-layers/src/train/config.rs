@@ -10,6 +10,9 @@ pub enum Loss {
     MeanSquaredError,
     /// Mean over the batch of `-Σ target · ln softmax(logits)` (PyTorch's `CrossEntropyLoss` with class probabilities).
     CrossEntropy,
+    /// Mean over all outputs of the batch of `ln(1 + e^z) - target · z` for logits z: cross entropy over a sigmoid (PyTorch's
+    /// `BCEWithLogitsLoss`).
+    BinaryCrossEntropy,
 }
 
 /// How the learning rate changes from epoch to epoch.

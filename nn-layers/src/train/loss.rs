@@ -26,6 +26,19 @@ pub(super) fn loss_and_gradient<A: Algebra>(
             algebra.scale(2.0 * share, &mut difference);
             Ok((value, difference))
         }
+        Loss::BinaryCrossEntropy => {
+            let share = 1.0 / (batch * columns).max(1) as f64;
+            // ln(1 + e^z) = -ln(1 - sigmoid(z)) = z - ln sigmoid(z).
+            let mut gradient = algebra.map(Function::Sigmoid, outputs)?;
+            let mut losses = outputs.clone();
+            algebra.axpy(-1.0, &algebra.map(Function::Ln, &gradient)?, &mut losses)?;
+            algebra.axpy(-1.0, &algebra.mul(targets, outputs)?, &mut losses)?;
+            let mut value = algebra.sum(&losses, all)?;
+            algebra.scale(share, &mut value);
+            algebra.axpy(-1.0, targets, &mut gradient)?;
+            algebra.scale(share, &mut gradient);
+            Ok((value, gradient))
+        }
         Loss::CrossEntropy => {
             let share = 1.0 / batch.max(1) as f64;
             let log_softmax = algebra.log_softmax(outputs, rows, columns)?;
