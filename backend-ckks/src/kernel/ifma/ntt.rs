@@ -2,7 +2,7 @@
 //!
 //! The polynomial is split depth-first: a pass of two or three layers over a block, then each of the four or eight
 //! parts by itself, so that all but the first passes run in the first-level cache; six layers of every 64 words run in
-//! eight registers, the last three of them on the transposed 8 x 8 matrix.
+//! eight registers.
 //!
 //! Ranges of the forward transform, L layers in all. With s = y w - (q + 1) p in [-p, p) a butterfly is x + s, x - s. For
 //! (2 L + 1) p <= 2^52 nothing is reduced on the way (five operations): L p is added to the first layer's x, and every
@@ -24,14 +24,18 @@ use crate::ring::{Factor, Modulus};
 /// Words that the last six layers hold in registers.
 const REGISTER_BLOCK: usize = 64;
 
-/// Factors of the last three layers of 64 words: seven vectors of values, seven of quotients.
-type LastFactors = [[[u64; 8]; 7]; 2];
+/// Factors of the last three layers of 16 words, first the values, then the quotients: two of the first layer, four of
+/// the second, eight of the third. The two that are left over make rows of 128 bytes, aligned for whole vectors.
+type LastFactors = [[u64; 16]; 2];
+
+/// Where the factors of a layer begin within a row: the longest at the start, where it is aligned.
+const LAST_LAYERS: [usize; 3] = [12, 8, 0];
 
 /// Tables of one direction.
 struct Twiddles {
     /// Factor of block g of the layer with m blocks, at m + g; the last three layers are left out.
     outer: Vec<Factor>,
-    /// For each 64 words the factors of the last three layers, lane r for the words 8 r to 8 r + 7.
+    /// For each 16 words the factors of the last three layers.
     last: AVec<LastFactors, ConstAlign<64>>,
 }
 
@@ -103,24 +107,21 @@ impl Twiddles {
             powers[i.reverse_bits() >> (usize::BITS - bits)] = power;
             power = modulus.mul(power, root);
         }
-        let last = |block: usize| {
-            let mut factors = [[[0; 8]; 7]; 2];
-            for lane in 0..8 {
-                for (slot, index) in (0..7).map(|slot| (slot, slot + 1)) {
-                    // Slot 0 belongs to the layer with N/8 blocks, 1 and 2 to the next, 3 to 6 to the last.
-                    let layer = usize::ilog2(index);
-                    let width = 1 << layer;
-                    let place = degree / 8 * width + width * (8 * block + lane) + index - width;
-                    let factor = modulus.factor(powers[place]);
-                    factors[0][slot][lane] = factor.value;
-                    factors[1][slot][lane] = factor.quotient;
+        let last = |pair: usize| {
+            let mut factors = [[0; 16]; 2];
+            for (layer, start) in LAST_LAYERS.into_iter().enumerate() {
+                let width = 2 << layer;
+                for place in 0..width {
+                    let factor = modulus.factor(powers[(degree / 16 + pair) * width + place]);
+                    factors[0][start + place] = factor.value;
+                    factors[1][start + place] = factor.quotient;
                 }
             }
             factors
         };
         Self {
             outer: powers.iter().take(degree / 8).map(|&power| modulus.factor(power)).collect(),
-            last: AVec::from_iter(64, (0..degree / REGISTER_BLOCK).map(last)),
+            last: AVec::from_iter(64, (0..degree / 16).map(last)),
         }
     }
 
@@ -210,15 +211,20 @@ impl Twiddles {
             }
         }
         split_layers::<8, LAZY>(prime, &mut v, &self.outer_factors::<8>(index));
-        v = transpose(v);
-        split_layers::<8, LAZY>(prime, &mut v, &self.last_factors(index));
-        if !LOOSE {
-            for v in &mut v {
-                *v = prime.reduce(*v);
+        // The blocks of 64 words carry the numbers from N / 64 on.
+        let first = 4 * index - self.last.len();
+        for (number, pair) in v.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+            for factor in self.last_factors(first + number) {
+                *pair = interleave(*pair);
+                split_layers::<2, LAZY>(prime, pair, &[factor; 2]);
+            }
+            *pair = interleave(*pair);
+            if !LOOSE {
+                *pair = pair.map(|word| prime.reduce(word));
             }
         }
         // SAFETY: the block has 64 words.
-        unsafe { store_block(x, transpose(v)) };
+        unsafe { store_block(x, v) };
     }
 
     /// Inverse transform of a block, numbered as in [`Twiddles::split`]; with `scale` also scaled and reduced.
@@ -294,10 +300,24 @@ impl Twiddles {
         index: usize,
         scale: Option<Factors>,
     ) {
+        let bounds = bounds::<LAZY>(prime);
         // SAFETY: the block has 64 words.
-        let mut v = transpose(unsafe { load_block(x) });
-        join_layers::<8, LAZY>(prime, &mut v, &self.last_factors(index));
-        v = transpose(v);
+        let mut v = unsafe { load_block(x) };
+        let first = 4 * index - self.last.len();
+        for (number, pair) in v.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+            let [above, middle, lowest] = self.last_factors(first + number);
+            *pair = separate(*pair);
+            join_layer::<2, 1, LAZY>(prime, pair, &[lowest; 2], bounds[0]);
+            *pair = separate(*pair);
+            join_layer::<2, 1, LAZY>(prime, pair, &[middle; 2], bounds[1]);
+            *pair = separate(*pair);
+            join_layer::<2, 1, LAZY>(prime, pair, &[above; 2], bounds[2]);
+            if LAZY {
+                // Both sums that outgrow 4p are among these lanes.
+                pair[0] = prime.shrink(pair[0]);
+            }
+            *pair = separate(*pair);
+        }
         join_layers::<8, LAZY>(prime, &mut v, &self.outer_factors::<8>(index));
         scale_all(prime, &mut v, scale);
         // SAFETY: the block has 64 words.
@@ -311,22 +331,64 @@ impl Twiddles {
         let mut factors = [Factors { value: _mm512_setzero_si512(), quotient: _mm512_setzero_si512() }; R];
         for (slot, factor) in factors.iter_mut().take(R - 1).enumerate() {
             let width = 1 << usize::ilog2(slot + 1);
-            *factor = splat_factor(self.outer[width * index + slot + 1 - width]);
+            *factor = broadcast(&self.outer[width * index + slot + 1 - width]);
         }
         factors
     }
 
+    /// Factors of the last three layers of two vectors whose lanes are [interleaved](interleave): every layer reads its
+    /// blocks' factors in order, repeated as often as fits.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    fn last_factors(&self, index: usize) -> [Factors; 8] {
-        // The blocks of 64 words carry the numbers from N / 64 on.
-        let [values, quotients] = &self.last[index - self.last.len()];
-        let mut factors = [Factors { value: _mm512_setzero_si512(), quotient: _mm512_setzero_si512() }; 8];
-        for ((factor, value), quotient) in factors.iter_mut().zip(values).zip(quotients) {
-            *factor = Factors { value: super::load(value), quotient: super::load(quotient) };
-        }
-        factors
+    fn last_factors(&self, pair: usize) -> [Factors; 3] {
+        let [values, quotients] = &self.last[pair];
+        let layers = |row: &[u64; 16]| {
+            let row = row.as_ptr();
+            // SAFETY: the row has 16 words; 2 are read from the 13th, 4 from the 9th, 8 from the first.
+            unsafe {
+                let two = _mm_loadu_si128(row.add(LAST_LAYERS[0]).cast());
+                let four = _mm256_loadu_si256(row.add(LAST_LAYERS[1]).cast());
+                let eight = _mm512_loadu_si512(row.add(LAST_LAYERS[2]).cast());
+                [_mm512_broadcast_i32x4(two), _mm512_broadcast_i64x4(four), eight]
+            }
+        };
+        let ([v0, v1, v2], [q0, q1, q2]) = (layers(values), layers(quotients));
+        [(v0, q0), (v1, q1), (v2, q2)].map(|(value, quotient)| Factors { value, quotient })
     }
+}
+
+/// The lanes of two vectors in turn: x0 y0 x1 y1 .. as two vectors.
+///
+/// For the words of two neighbouring blocks of eight this is the order that the first of their last three layers wants
+/// (the first four words of each block in one vector, the other four in the other); done again after the butterflies it
+/// gives the order for the next layer, and so on, and the fourth time the words are back in their places.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn interleave([x, y]: [Vector; 2]) -> [Vector; 2] {
+    let low = _mm512_set_epi64(11, 3, 10, 2, 9, 1, 8, 0);
+    let high = _mm512_set_epi64(15, 7, 14, 6, 13, 5, 12, 4);
+    [_mm512_permutex2var_epi64(x, low, y), _mm512_permutex2var_epi64(x, high, y)]
+}
+
+/// The opposite of [`interleave`].
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn separate([x, y]: [Vector; 2]) -> [Vector; 2] {
+    let even = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
+    let odd = _mm512_set_epi64(15, 13, 11, 9, 7, 5, 3, 1);
+    [_mm512_permutex2var_epi64(x, even, y), _mm512_permutex2var_epi64(x, odd, y)]
+}
+
+/// A factor in all lanes, read by the load unit alone (a broadcast from a general register takes a vector unit).
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn broadcast(factor: &Factor) -> Factors {
+    let splat = |word: &u64| {
+        // SAFETY: the reference covers the eight bytes that are read.
+        let word = unsafe { _mm_loadl_epi64(std::ptr::from_ref(word).cast()) };
+        _mm512_broadcastq_epi64(word)
+    };
+    Factors { value: splat(&factor.value), quotient: splat(&factor.quotient) }
 }
 
 /// Into how many parts a pass splits a block: eight, but fewer above, so that eights reach the 64 words.
@@ -339,6 +401,7 @@ fn parts(len: usize) -> usize {
     }
 }
 
+/// log2(R) layers, from the halves of the array down to neighbours.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn split_layers<const R: usize, const LAZY: bool>(
@@ -346,54 +409,90 @@ fn split_layers<const R: usize, const LAZY: bool>(
     v: &mut [Vector; R],
     factors: &[Factors; R],
 ) {
-    let mut half = R / 2;
-    let mut groups = 1;
-    while half > 0 {
-        for group in 0..groups {
-            let factor = factors[groups - 1 + group];
-            for i in 0..half {
-                let (x, y) = (2 * half * group + i, 2 * half * group + i + half);
-                let (mut u, s) = (v[x], prime.mul_add(prime.minus_p, v[y], factor));
-                if !LAZY {
-                    // One multiple of p fewer than a plain reduction subtracts: [p, 3p).
-                    let q = _mm512_madd52hi_epu64(_mm512_set1_epi64(-1), u, prime.unit);
-                    u = _mm512_madd52lo_epu64(u, q, prime.minus_p);
-                }
-                (v[x], v[y]) = (_mm512_add_epi64(u, s), _mm512_sub_epi64(u, s));
+    if R == 8 {
+        split_layer::<R, 4, LAZY>(prime, v, factors);
+    }
+    if R >= 4 {
+        split_layer::<R, 2, LAZY>(prime, v, factors);
+    }
+    split_layer::<R, 1, LAZY>(prime, v, factors);
+}
+
+/// One layer of butterflies between words `HALF` apart. Its constants are parameters so that all loops unroll.
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn split_layer<const R: usize, const HALF: usize, const LAZY: bool>(
+    prime: &Prime,
+    v: &mut [Vector; R],
+    factors: &[Factors; R],
+) {
+    let groups = R / (2 * HALF);
+    for group in 0..groups {
+        let factor = factors[groups - 1 + group];
+        for i in 0..HALF {
+            let (x, y) = (2 * HALF * group + i, 2 * HALF * group + i + HALF);
+            let (mut u, s) = (v[x], prime.mul_add(prime.minus_p, v[y], factor));
+            if !LAZY {
+                // One multiple of p fewer than a plain reduction subtracts: [p, 3p).
+                let q = _mm512_madd52hi_epu64(_mm512_set1_epi64(-1), u, prime.unit);
+                u = _mm512_madd52lo_epu64(u, q, prime.minus_p);
             }
+            (v[x], v[y]) = (_mm512_add_epi64(u, s), _mm512_sub_epi64(u, s));
         }
-        (half, groups) = (half / 2, 2 * groups);
     }
 }
 
+/// log2(R) layers, from neighbours up to the halves of the array.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn join_layers<const R: usize, const LAZY: bool>(prime: &Prime, v: &mut [Vector; R], factors: &[Factors; R]) {
-    let mut half = 1;
-    let mut groups = R / 2;
-    // Above every word of the layer: 4p, 8p, 16p, or 2p.
-    let mut above = if LAZY { _mm512_add_epi64(prime.two_p, prime.two_p) } else { prime.two_p };
-    while groups > 0 {
-        for group in 0..groups {
-            let factor = factors[groups - 1 + group];
-            for i in 0..half {
-                let (x, y) = (2 * half * group + i, 2 * half * group + i + half);
-                let (u, t) = (v[x], v[y]);
-                let sum = _mm512_add_epi64(u, t);
-                v[x] = if LAZY { sum } else { prime.shrink(sum) };
-                v[y] = prime.mul(_mm512_sub_epi64(_mm512_add_epi64(u, above), t), factor);
-            }
-        }
-        if LAZY {
-            above = _mm512_add_epi64(above, above);
-        }
-        (half, groups) = (2 * half, groups / 2);
+    let bounds = bounds::<LAZY>(prime);
+    join_layer::<R, 1, LAZY>(prime, v, factors, bounds[0]);
+    if R >= 4 {
+        join_layer::<R, 2, LAZY>(prime, v, factors, bounds[1]);
+    }
+    if R == 8 {
+        join_layer::<R, 4, LAZY>(prime, v, factors, bounds[2]);
     }
     if LAZY {
         // The sum of all words, and the sum of four products below 2p; other sums stay below 4p.
         v[0] = prime.shrink(v[0]);
         if R == 8 {
             v[1] = prime.shrink(v[1]);
+        }
+    }
+}
+
+/// What lies above every word of the first, second and third layer of a pass: 4p, 8p, 16p, or always 2p.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn bounds<const LAZY: bool>(prime: &Prime) -> [Vector; 3] {
+    if !LAZY {
+        return [prime.two_p; 3];
+    }
+    let four_p = _mm512_add_epi64(prime.two_p, prime.two_p);
+    let eight_p = _mm512_add_epi64(four_p, four_p);
+    [four_p, eight_p, _mm512_add_epi64(eight_p, eight_p)]
+}
+
+/// One layer of butterflies between words `HALF` apart, all of them at most `above`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn join_layer<const R: usize, const HALF: usize, const LAZY: bool>(
+    prime: &Prime,
+    v: &mut [Vector; R],
+    factors: &[Factors; R],
+    above: Vector,
+) {
+    let groups = R / (2 * HALF);
+    for group in 0..groups {
+        let factor = factors[groups - 1 + group];
+        for i in 0..HALF {
+            let (x, y) = (2 * HALF * group + i, 2 * HALF * group + i + HALF);
+            let (u, t) = (v[x], v[y]);
+            let sum = _mm512_add_epi64(u, t);
+            v[x] = if LAZY { sum } else { prime.shrink(sum) };
+            v[y] = prime.mul(_mm512_sub_epi64(_mm512_add_epi64(u, above), t), factor);
         }
     }
 }
@@ -430,21 +529,4 @@ unsafe fn store_block(x: *mut u64, v: [Vector; 8]) {
         // SAFETY: eight of the 64 words.
         unsafe { _mm512_storeu_si512(x.add(8 * row).cast(), *v) };
     }
-}
-
-/// Rows and columns of an 8 x 8 matrix exchanged: pairs of words, then of 128-bit parts, then of halves.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn transpose(v: [Vector; 8]) -> [Vector; 8] {
-    let [a, b, c, d, e, f, g, h] = v;
-    let words = |x, y| (_mm512_unpacklo_epi64(x, y), _mm512_unpackhi_epi64(x, y));
-    let ((ab0, ab1), (cd0, cd1)) = (words(a, b), words(c, d));
-    let ((ef0, ef1), (gh0, gh1)) = (words(e, f), words(g, h));
-    // Parts 0 and 2 of both, parts 1 and 3 of both.
-    let parts = |x, y| (_mm512_shuffle_i64x2::<0x88>(x, y), _mm512_shuffle_i64x2::<0xdd>(x, y));
-    let ((ad04, ad26), (ad15, ad37)) = (parts(ab0, cd0), parts(ab1, cd1));
-    let ((eh04, eh26), (eh15, eh37)) = (parts(ef0, gh0), parts(ef1, gh1));
-    let ((r0, r4), (r1, r5)) = (parts(ad04, eh04), parts(ad15, eh15));
-    let ((r2, r6), (r3, r7)) = (parts(ad26, eh26), parts(ad37, eh37));
-    [r0, r1, r2, r3, r4, r5, r6, r7]
 }
