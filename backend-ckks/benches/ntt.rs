@@ -48,6 +48,17 @@ fn transforms(criterion: &mut Criterion) {
                 group.bench_function(BenchmarkId::new("forward", name(path)), |b| {
                     b.iter(|| ring.forward_words(0, x))
                 });
+                if path != Path::Portable {
+                    group.bench_function(BenchmarkId::new("forward, lazy", name(path)), |b| {
+                        // Lazy words are no input: the transform gets copies of reduced ones, as after a conversion.
+                        let reduced = x.to_vec();
+                        b.iter(|| {
+                            x.copy_from_slice(&reduced);
+                            ring.forward_words_lazy(0, x);
+                        });
+                        x.copy_from_slice(&reduced);
+                    });
+                }
                 group.bench_function(BenchmarkId::new("inverse", name(path)), |b| {
                     b.iter(|| ring.inverse_words(0, x))
                 });

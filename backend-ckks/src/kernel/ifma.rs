@@ -55,6 +55,7 @@ struct Prime {
     /// floor(2^52 / p).
     unit: Vector,
     mask: Vector,
+    minus_one: Vector,
 }
 
 impl Prime {
@@ -68,6 +69,7 @@ impl Prime {
             two_p: splat(2 * p),
             unit: splat(modulus.unit_quotient()),
             mask: splat(WORD_MASK),
+            minus_one: splat(u64::MAX),
         }
     }
 
@@ -121,6 +123,15 @@ impl Prime {
 #[target_feature(enable = "avx512f")]
 fn splat(word: u64) -> Vector {
     _mm512_set1_epi64(word as i64)
+}
+
+/// A word in all lanes, read by the load unit alone: a broadcast from a general register takes a vector unit.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn broadcast(word: &u64) -> Vector {
+    // SAFETY: the reference covers the eight bytes that are read.
+    let word = unsafe { _mm_loadl_epi64(std::ptr::from_ref(word).cast()) };
+    _mm512_broadcastq_epi64(word)
 }
 
 #[inline]

@@ -36,6 +36,14 @@ impl Ring {
         }
     }
 
+    /// As [`Ring::forward_words`], without the last reduction: the lowest 52 bits of each word are right modulo the prime,
+    /// the others unspecified. Products take such words.
+    pub fn forward_words_lazy(&self, place: usize, words: &mut [u64]) {
+        if let Some(limb) = self.limbs.get(place) {
+            limb.forward_lazy(words);
+        }
+    }
+
     /// The inverse transform of N reduced residues modulo the prime at `place`, in place.
     pub fn inverse_words(&self, place: usize, words: &mut [u64]) {
         if let (Some(limb), Some(&scale)) = (self.limbs.get(place), self.plain_scales.get(place)) {

@@ -4,7 +4,8 @@
 //! parts by itself, so that all but the first passes run in the first-level cache; six layers of every 64 words run in
 //! eight registers.
 //!
-//! Ranges of the forward transform, L layers in all. With s = y w - (q + 1) p in [-p, p) a butterfly is x + s, x - s. For
+//! Ranges of the forward transform, L layers in all. With quotients of factors rounded up, floor(w 2^52 / p) + 1,
+//! s = y w - q p lies in (-p, p) for every y < 2^52, and a butterfly is x + s, x - s. For
 //! (2 L + 1) p <= 2^52 nothing is reduced on the way (five operations): L p is added to the first layer's x, and every
 //! layer widens the range by p on both sides. For other primes x is first brought to [p, 3p) (seven operations), which
 //! leaves [0, 4p).
@@ -18,7 +19,7 @@ use std::arch::x86_64::*;
 
 use aligned_vec::{AVec, ConstAlign};
 
-use super::{Factors, Prime, Vector, splat, splat_factor};
+use super::{Factors, Prime, Vector, broadcast, splat, splat_factor};
 use crate::ring::{Factor, Modulus};
 
 /// Words that the last six layers hold in registers.
@@ -57,8 +58,8 @@ impl Ntt {
         Self {
             degree,
             layers,
-            forward: Twiddles::new(modulus, degree, root),
-            inverse: Twiddles::new(modulus, degree, modulus.inverse(root)),
+            forward: Twiddles::new(modulus, degree, root, 1),
+            inverse: Twiddles::new(modulus, degree, modulus.inverse(root), 0),
             forward_lazy: room > 2 * layers,
             inverse_lazy: room >= 32,
         }
@@ -99,7 +100,8 @@ impl Ntt {
 }
 
 impl Twiddles {
-    fn new(modulus: &Modulus, degree: usize, root: u64) -> Self {
+    /// Quotients are rounded down, plus `surplus`.
+    fn new(modulus: &Modulus, degree: usize, root: u64, surplus: u64) -> Self {
         let bits = degree.trailing_zeros();
         let mut powers = vec![0; degree];
         let mut power = 1;
@@ -107,12 +109,16 @@ impl Twiddles {
             powers[i.reverse_bits() >> (usize::BITS - bits)] = power;
             power = modulus.mul(power, root);
         }
+        let factor = |value| {
+            let Factor { value, quotient } = modulus.factor(value);
+            Factor { value, quotient: quotient + surplus }
+        };
         let last = |pair: usize| {
             let mut factors = [[0; 16]; 2];
             for (layer, start) in LAST_LAYERS.into_iter().enumerate() {
                 let width = 2 << layer;
                 for place in 0..width {
-                    let factor = modulus.factor(powers[(degree / 16 + pair) * width + place]);
+                    let factor = factor(powers[(degree / 16 + pair) * width + place]);
                     factors[0][start + place] = factor.value;
                     factors[1][start + place] = factor.quotient;
                 }
@@ -120,7 +126,7 @@ impl Twiddles {
             factors
         };
         Self {
-            outer: powers.iter().take(degree / 8).map(|&power| modulus.factor(power)).collect(),
+            outer: powers.iter().take(degree / 8).map(|&power| factor(power)).collect(),
             last: AVec::from_iter(64, (0..degree / 16).map(last)),
         }
     }
@@ -331,7 +337,8 @@ impl Twiddles {
         let mut factors = [Factors { value: _mm512_setzero_si512(), quotient: _mm512_setzero_si512() }; R];
         for (slot, factor) in factors.iter_mut().take(R - 1).enumerate() {
             let width = 1 << usize::ilog2(slot + 1);
-            *factor = broadcast(&self.outer[width * index + slot + 1 - width]);
+            let Factor { value, quotient } = &self.outer[width * index + slot + 1 - width];
+            *factor = Factors { value: broadcast(value), quotient: broadcast(quotient) };
         }
         factors
     }
@@ -379,18 +386,6 @@ fn separate([x, y]: [Vector; 2]) -> [Vector; 2] {
     [_mm512_permutex2var_epi64(x, even, y), _mm512_permutex2var_epi64(x, odd, y)]
 }
 
-/// A factor in all lanes, read by the load unit alone (a broadcast from a general register takes a vector unit).
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn broadcast(factor: &Factor) -> Factors {
-    let splat = |word: &u64| {
-        // SAFETY: the reference covers the eight bytes that are read.
-        let word = unsafe { _mm_loadl_epi64(std::ptr::from_ref(word).cast()) };
-        _mm512_broadcastq_epi64(word)
-    };
-    Factors { value: splat(&factor.value), quotient: splat(&factor.quotient) }
-}
-
 /// Into how many parts a pass splits a block: eight, but fewer above, so that eights reach the 64 words.
 fn parts(len: usize) -> usize {
     let layers = (len / REGISTER_BLOCK).trailing_zeros();
@@ -431,13 +426,15 @@ fn split_layer<const R: usize, const HALF: usize, const LAZY: bool>(
         let factor = factors[groups - 1 + group];
         for i in 0..HALF {
             let (x, y) = (2 * HALF * group + i, 2 * HALF * group + i + HALF);
-            let (mut u, s) = (v[x], prime.mul_add(prime.minus_p, v[y], factor));
+            let mut u = v[x];
             if !LAZY {
                 // One multiple of p fewer than a plain reduction subtracts: [p, 3p).
-                let q = _mm512_madd52hi_epu64(_mm512_set1_epi64(-1), u, prime.unit);
+                let q = _mm512_madd52hi_epu64(prime.minus_one, u, prime.unit);
                 u = _mm512_madd52lo_epu64(u, q, prime.minus_p);
             }
-            (v[x], v[y]) = (_mm512_add_epi64(u, s), _mm512_sub_epi64(u, s));
+            // u + s, and u - s as 2u - (u + s): the sum is accumulated where u lies, no register is copied.
+            v[x] = prime.mul_add(u, v[y], factor);
+            v[y] = _mm512_sub_epi64(_mm512_add_epi64(u, u), v[x]);
         }
     }
 }

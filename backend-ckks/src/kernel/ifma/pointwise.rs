@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::super::{BLOCK, ConversionTarget};
-use super::{LANES, Lanes, Prime, Vector, load, splat, splat_factor, store};
+use super::{LANES, Lanes, Prime, Vector, broadcast, load, splat, splat_factor, store};
 use crate::ring::{Automorphism, Factor, Modulus};
 
 /// The slice as vectors. Lengths are multiples of eight: degrees are powers of two from 16 on.
@@ -190,6 +190,10 @@ pub(in super::super) fn reduce_sums(modulus: &Modulus, out: &mut [u64], [low, hi
     }
 }
 
+/// Vectors that a base conversion takes at a time: as many pairs of sums as registers hold beside the rest. Degrees of
+/// 16 on give two vectors.
+const TOGETHER: usize = 2;
+
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(in super::super) fn conversion_quotients(
     out: &mut [u64],
@@ -198,14 +202,26 @@ pub(in super::super) fn conversion_quotients(
     shift: u32,
 ) {
     let (half, count) = (splat(1 << (shift - 1)), _mm_cvtsi64_si128(i64::from(shift)));
-    let (sources, stride) = (lanes(sources), out.len() / LANES);
-    for (position, out) in lanes_mut(out).iter_mut().enumerate() {
-        let mut sum = half;
-        for (y, &fraction) in sources.iter().skip(position).step_by(stride).zip(fractions) {
-            sum = _mm512_madd52hi_epu64(sum, load(y), splat(fraction));
+    let len = out.len();
+    for (number, out) in out.as_chunks_mut::<{ TOGETHER * LANES }>().0.iter_mut().enumerate() {
+        let mut sums = [half; TOGETHER];
+        for (y, fraction) in rows(sources, len, number).zip(fractions) {
+            let fraction = broadcast(fraction);
+            for (sum, y) in sums.iter_mut().zip(lanes(y)) {
+                *sum = _mm512_madd52hi_epu64(*sum, load(y), fraction);
+            }
         }
-        store(out, _mm512_srl_epi64(sum, count));
+        for (out, sum) in lanes_mut(out).iter_mut().zip(sums) {
+            store(out, _mm512_srl_epi64(sum, count));
+        }
     }
+}
+
+/// Run `number` of each row of `len` words.
+#[inline]
+fn rows(sources: &[u64], len: usize, number: usize) -> impl Iterator<Item = &[u64; TOGETHER * LANES]> {
+    let runs = sources.as_chunks::<{ TOGETHER * LANES }>().0;
+    runs.get(number..).unwrap_or_default().iter().step_by(len / (TOGETHER * LANES))
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
@@ -219,22 +235,31 @@ pub(in super::super) fn convert(
 ) {
     let (prime, word_inverse) = (Prime::new(modulus), splat(word_inverse));
     let minus_product = splat(target.minus_product);
-    let (sources, stride) = (lanes(sources), out.len() / LANES);
     let zero = _mm512_setzero_si512();
-    for (position, (out, v)) in lanes_mut(out).iter_mut().zip(lanes(quotients)).enumerate() {
-        let v = load(v);
-        let mut low = _mm512_madd52lo_epu64(zero, v, minus_product);
-        let mut high = _mm512_madd52hi_epu64(prime.p, v, minus_product);
-        for (y, &hat) in sources.iter().skip(position).step_by(stride).zip(&target.hats) {
-            let (y, hat) = (load(y), splat(hat));
-            low = _mm512_madd52lo_epu64(low, y, hat);
-            high = _mm512_madd52hi_epu64(high, y, hat);
+    let len = out.len();
+    let chunks = out.as_chunks_mut::<{ TOGETHER * LANES }>().0;
+    for (number, (out, v)) in
+        chunks.iter_mut().zip(quotients.as_chunks::<{ TOGETHER * LANES }>().0).enumerate()
+    {
+        let mut sums = [[zero, prime.p]; TOGETHER];
+        let mut add = |y: &[u64; TOGETHER * LANES], hat| {
+            for ([low, high], y) in sums.iter_mut().zip(lanes(y)) {
+                let y = load(y);
+                *low = _mm512_madd52lo_epu64(*low, y, hat);
+                *high = _mm512_madd52hi_epu64(*high, y, hat);
+            }
+        };
+        add(v, minus_product);
+        for (y, hat) in rows(sources, len, number).zip(&target.hats) {
+            add(y, broadcast(hat));
         }
-        // Montgomery's reduction, as on the portable path.
-        let multiple = _mm512_madd52lo_epu64(zero, low, word_inverse);
-        let correction = _mm512_madd52hi_epu64(zero, multiple, prime.p);
-        let high = _mm512_add_epi64(high, _mm512_srli_epi64::<52>(low));
-        store(out, prime.reduce(_mm512_sub_epi64(high, correction)));
+        for (out, [low, high]) in lanes_mut(out).iter_mut().zip(sums) {
+            // Montgomery's reduction, as on the portable path.
+            let multiple = _mm512_madd52lo_epu64(zero, low, word_inverse);
+            let correction = _mm512_madd52hi_epu64(zero, multiple, prime.p);
+            let high = _mm512_add_epi64(high, _mm512_srli_epi64::<52>(low));
+            store(out, prime.reduce(_mm512_sub_epi64(high, correction)));
+        }
     }
 }
 
