@@ -139,7 +139,7 @@ fn switches(criterion: &mut Criterion) {
             });
             group.bench_function("rotate", |b| {
                 b.iter(|| {
-                    let [first, second] = ring.key_product(&ring.decompose(&x), &key);
+                    let [first, second] = ring.switch_key(&x, &key);
                     let [mut first, second] = ring.mod_down([&first, &second]);
                     ring.add_assign(&mut first, &x);
                     black_box([ring.automorphism(&first, &by), ring.automorphism(&second, &by)])

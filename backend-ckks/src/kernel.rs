@@ -162,7 +162,7 @@ impl Limb {
         }
     }
 
-    /// Forward transform of reduced words in place, lazy.
+    /// Forward transform in place of reduced words, or of what [`Limb::convert`] gives, lazy.
     pub(crate) fn forward_lazy(&self, x: &mut [u64]) {
         match &self.ntt {
             Tables::Portable(ntt) => ntt.forward(x),
@@ -279,7 +279,7 @@ impl Limb {
     }
 
     /// Base conversion into this prime: out = sum of y_i hat_i - v Q over the sources y_i (reduced modulo their own
-    /// primes, one after the other in `sources`), reduced.
+    /// primes, one after the other in `sources`, twelve at most). The result is below 4p, and reduced on the portable path.
     pub(crate) fn convert(
         &self,
         out: &mut [u64],

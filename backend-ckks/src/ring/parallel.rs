@@ -4,15 +4,6 @@ use rayon::prelude::*;
 
 use super::poly::{Form, Poly};
 
-/// `work` on every item.
-pub(crate) fn for_each<T: Send>(items: &mut [T], work: impl Fn(usize, &mut T) + Send + Sync) {
-    if rayon::current_num_threads() == 1 || items.len() < 2 {
-        items.iter_mut().enumerate().for_each(|(index, item)| work(index, item));
-    } else {
-        items.par_iter_mut().enumerate().with_max_len(1).for_each(|(index, item)| work(index, item));
-    }
-}
-
 /// `work` on every run of `len` words.
 pub(crate) fn for_each_chunk(words: &mut [u64], len: usize, work: impl Fn(usize, &mut [u64]) + Send + Sync) {
     if rayon::current_num_threads() == 1 || words.len() <= len {
@@ -34,11 +25,26 @@ pub(crate) fn for_each_row<F: Form, const K: usize>(
     polys: &mut [Poly<F>; K],
     work: impl Fn(usize, &mut [&mut [u64]; K]) + Send + Sync,
 ) {
+    for_each_row_with(polys, || (), |(), index, row| work(index, row));
+}
+
+/// [`for_each_row`] with something that each thread makes once and hands to `work` again and again.
+pub(crate) fn for_each_row_with<F: Form, S, const K: usize>(
+    polys: &mut [Poly<F>; K],
+    make: impl Fn() -> S + Send + Sync,
+    work: impl Fn(&mut S, usize, &mut [&mut [u64]; K]) + Send + Sync,
+) {
     let count = polys.first().map_or(0, |poly| poly.basis().limbs());
     let mut limbs = polys.each_mut().map(|poly| poly.limbs_mut());
     let mut rows: Vec<[&mut [u64]; K]> =
         (0..count).map(|_| limbs.each_mut().map(|limb| limb.next().unwrap_or_default())).collect();
-    for_each(&mut rows, work);
+    if rayon::current_num_threads() == 1 || count < 2 {
+        let mut state = make();
+        rows.iter_mut().enumerate().for_each(|(index, row)| work(&mut state, index, row));
+    } else {
+        let rows = rows.par_iter_mut().enumerate().with_max_len(1);
+        rows.for_each_init(make, |state, (index, row)| work(state, index, row));
+    }
 }
 
 /// `work` for every item, results in order.

@@ -7,7 +7,7 @@
 use super::Ring;
 use super::buffer::Buffer;
 use super::conversion::Conversion;
-use super::parallel::{for_each_chunk, for_each_limb, for_each_row};
+use super::parallel::{for_each_chunk, for_each_limb, for_each_row, for_each_row_with};
 use super::poly::{Basis, Ntt, Poly};
 
 /// The digits of a polynomial, each as a small polynomial modulo the chain and the special primes: what rotations of
@@ -54,6 +54,18 @@ impl std::fmt::Debug for Digits {
 /// The halves (b, a) of a switching key, one pair a digit.
 pub type KeyHalves<'a> = [&'a Poly<Ntt>; 2];
 
+/// What the digits of a polynomial are made from.
+struct DigitSources<'a> {
+    /// The basis of the digits.
+    basis: Basis,
+    /// For each digit.
+    conversions: Vec<&'a Conversion>,
+    /// Scaled coefficients, limb after limb.
+    scaled: Buffer,
+    /// Rounded quotients, digit after digit.
+    quotients: Buffer,
+}
+
 impl Ring {
     /// Number of key-switching digits of a polynomial with `chain` limbs.
     #[must_use]
@@ -68,50 +80,91 @@ impl Ring {
         digit * alpha..((digit + 1) * alpha).min(chain)
     }
 
-    /// Cuts a polynomial over chain limbs into digits and lifts each to the extended basis (ModUp of all digits).
+    /// Cuts a polynomial over chain limbs into digits and lifts each to the extended basis (ModUp of all digits), for
+    /// several [products with keys](Ring::key_product).
     ///
     /// Panics where the ring has no special primes.
     #[must_use]
     pub fn decompose(&self, x: &Poly<Ntt>) -> Digits {
-        let (degree, alpha, from) = (self.degree(), self.special(), x.basis());
-        assert!(
-            alpha > 0 && from.special == 0,
-            "digits are made from chain limbs, in a ring with special primes"
-        );
-        let basis = self.extended(from.chain);
-        let count = self.digits(from.chain);
-        let conversions: Vec<&Conversion> = (0..count)
-            .filter_map(|digit| self.from_digits.get(self.digit(digit, from.chain).end - 1))
-            .collect();
-        let scaled = self.scaled_sources(x, 0..from.chain, |index| {
-            conversions.get(index / alpha).and_then(|conversion| conversion.scale(index % alpha))
-        });
-        let sources = |digit: usize| {
-            let limbs = self.digit(digit, from.chain);
-            scaled.get(limbs.start * degree..limbs.end * degree).unwrap_or_default()
-        };
-        let mut quotients = Buffer::scratch(count * degree);
-        for_each_chunk(&mut quotients, degree, |digit, out| {
-            if let Some(conversion) = conversions.get(digit) {
-                conversion.quotients(self.path(), out, sources(digit));
-            }
-        });
+        let (degree, sources) = (self.degree(), self.digit_sources(x));
+        let (basis, count) = (sources.basis, sources.conversions.len());
         let mut words = Buffer::scratch(basis.limbs() * count * degree);
         for_each_chunk(&mut words, count * degree, |index, digits| {
-            let limb = self.limb(basis, index);
-            let position = self.position(basis, index);
-            let rows = digits.chunks_exact_mut(degree).zip(quotients.chunks_exact(degree)).zip(&conversions);
-            for (digit, ((out, quotients), conversion)) in rows.enumerate() {
-                match conversion.target(position) {
-                    Some((target, _)) => {
-                        limb.convert(out, sources(digit), quotients, target);
-                        limb.forward_lazy(out);
-                    }
-                    None => out.copy_from_slice(x.limb(index)),
+            for (digit, out) in digits.chunks_exact_mut(degree).enumerate() {
+                if !self.lift_digit(&sources, digit, index, out) {
+                    out.copy_from_slice(x.limb(index));
                 }
             }
         });
         Digits { basis, count, degree, words }
+    }
+
+    /// The key product of x: [`Ring::decompose`] and [`Ring::key_product`] at once, for a single product. Faster than the
+    /// two, because the digits stay in the cache limb by limb.
+    ///
+    /// Panics where the ring has no special primes.
+    #[must_use]
+    pub fn switch_key(&self, x: &Poly<Ntt>, key: &[KeyHalves<'_>]) -> [Poly<Ntt>; 2] {
+        let (degree, sources) = (self.degree(), self.digit_sources(x));
+        let (basis, count) = (sources.basis, sources.conversions.len());
+        assert!(key.len() >= count, "{} key digits for {count}", key.len());
+        let mut out = [self.scratch(basis), self.scratch(basis)];
+        let scratch = || Buffer::scratch(count * degree);
+        for_each_row_with(&mut out, scratch, |digits, index, row| {
+            let mut own = None;
+            for (digit, out) in digits.chunks_exact_mut(degree).enumerate() {
+                if !self.lift_digit(&sources, digit, index, out) {
+                    own = Some(digit);
+                }
+            }
+            self.limb(basis, index).inner_products(row, count, |digit| {
+                let lifted = digits.get(digit * degree..(digit + 1) * degree).unwrap_or_default();
+                let halves = key.get(digit).map(|halves| halves.map(|half| half.limb_of(basis, index)));
+                (if own == Some(digit) { x.limb(index) } else { lifted }, halves.unwrap_or_default())
+            });
+        });
+        out
+    }
+
+    /// The limbs of x as scaled coefficients, and what converts each digit of them.
+    fn digit_sources(&self, x: &Poly<Ntt>) -> DigitSources<'_> {
+        let (degree, alpha, chain) = (self.degree(), self.special(), x.basis().chain);
+        assert!(
+            alpha > 0 && x.basis().special == 0,
+            "digits are cut from chain limbs, in a ring with special primes"
+        );
+        let digits = 0..self.digits(chain);
+        let conversions: Vec<_> =
+            digits.filter_map(|digit| self.from_digits.get(self.digit(digit, chain).end - 1)).collect();
+        let scaled =
+            self.scaled_sources(x, 0..chain, |index| conversions.get(index / alpha)?.scale(index % alpha));
+        let mut quotients = Buffer::scratch(conversions.len() * degree);
+        for_each_chunk(&mut quotients, degree, |digit, out| {
+            let limbs = self.digit(digit, chain);
+            let scaled = scaled.get(limbs.start * degree..limbs.end * degree);
+            if let (Some(conversion), Some(scaled)) = (conversions.get(digit), scaled) {
+                conversion.quotients(self.path(), out, scaled);
+            }
+        });
+        DigitSources { basis: self.extended(chain), conversions, scaled, quotients }
+    }
+
+    /// Values of a digit in limb `index` of the extended basis, lazy. False, and nothing done, for the digit's own limbs:
+    /// there they are those of the polynomial.
+    fn lift_digit(&self, from: &DigitSources<'_>, digit: usize, index: usize, out: &mut [u64]) -> bool {
+        let degree = self.degree();
+        let limbs = self.digit(digit, from.basis.chain);
+        let Some((target, _)) =
+            from.conversions.get(digit).and_then(|c| c.target(self.position(from.basis, index)))
+        else {
+            return false;
+        };
+        let scaled = from.scaled.get(limbs.start * degree..limbs.end * degree).unwrap_or_default();
+        let quotients = from.quotients.get(digit * degree..(digit + 1) * degree).unwrap_or_default();
+        let limb = self.limb(from.basis, index);
+        limb.convert(out, scaled, quotients, target);
+        limb.forward_lazy(out);
+        true
     }
 
     /// The sums over the digits of digit times b and digit times a. A key may be made for more chain limbs than the

@@ -255,6 +255,8 @@ fn key_products_take_longer_keys() {
             ring.key_product(&digits, &key.iter().map(|k| k.each_ref()).collect::<Vec<_>>())
         };
         assert_eq!(product(&full), product(&cut));
+        let key: Vec<KeyHalves<'_>> = full.iter().map(|halves| halves.each_ref()).collect();
+        assert_eq!(ring.switch_key(&x, &key), product(&full));
     }
 }
 

@@ -6,9 +6,9 @@
 //!
 //! Ranges of the forward transform, L layers in all. With quotients of factors rounded up, floor(w 2^52 / p) + 1,
 //! s = y w - q p lies in (-p, p) for every y < 2^52, and a butterfly is x + s, x - s. For
-//! (2 L + 1) p <= 2^52 nothing is reduced on the way (five operations): L p is added to the first layer's x, and every
-//! layer widens the range by p on both sides. For other primes x is first brought to [p, 3p) (seven operations), which
-//! leaves [0, 4p).
+//! (2 L + 4) p <= 2^52 nothing is reduced on the way (five operations): words come below 4p, L p is added to the first
+//! layer's x, and every layer widens the range by p on both sides. For other primes x is first brought to [p, 3p) (seven
+//! operations), which leaves [0, 4p).
 //!
 //! Ranges of the inverse transform. A butterfly is x + y, (x - y + k p) w, with k p above y. For 32 p <= 2^52 blocks of
 //! three layers take words below 4p and only the two sums that outgrow 4p are reduced at the end; other primes reduce
@@ -60,12 +60,12 @@ impl Ntt {
             layers,
             forward: Twiddles::new(modulus, degree, root, 1),
             inverse: Twiddles::new(modulus, degree, modulus.inverse(root), 0),
-            forward_lazy: room > 2 * layers,
+            forward_lazy: room >= 2 * layers + 4,
             inverse_lazy: room >= 32,
         }
     }
 
-    /// Forward transform: takes reduced words, gives reduced words, or loose ones if `LOOSE`.
+    /// Forward transform: takes words below 4p, gives reduced words, or loose ones if `LOOSE`.
     #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
     pub(in super::super) fn forward<const LOOSE: bool>(&self, modulus: &Modulus, x: &mut [u64]) {
         assert_eq!(x.len(), self.degree);

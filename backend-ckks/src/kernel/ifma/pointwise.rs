@@ -258,7 +258,7 @@ pub(in super::super) fn convert(
             let multiple = _mm512_madd52lo_epu64(zero, low, word_inverse);
             let correction = _mm512_madd52hi_epu64(zero, multiple, prime.p);
             let high = _mm512_add_epi64(high, _mm512_srli_epi64::<52>(low));
-            store(out, prime.reduce(_mm512_sub_epi64(high, correction)));
+            store(out, _mm512_sub_epi64(high, correction));
         }
     }
 }
