@@ -1,5 +1,7 @@
 //! What can go wrong inside the native engine.
 
+use crate::security::SecretKind;
+
 /// Errors of `backend-ckks` below the contract; at the contract they become [`he_traits::Error`].
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]
 #[non_exhaustive]
@@ -30,6 +32,62 @@ pub enum Error {
         /// How many are supported.
         most: usize,
     },
+    /// A modulus too large for 128 bits of security.
+    #[error(
+        "log2(QP) is {bits:.1} at ring degree {degree} with a {secret}; 128 bits of security allow {limit}: take a larger ring, \
+         fewer levels or smaller primes"
+    )]
+    Insecure {
+        /// Ring degree.
+        degree: usize,
+        /// The secret.
+        secret: SecretKind,
+        /// log2 of the modulus, special primes included.
+        bits: f64,
+        /// What the table allows.
+        limit: u32,
+    },
+    /// A ring and secret that no table of security covers.
+    #[error("no security table covers ring degree {degree} with a {secret}")]
+    NoTable {
+        /// Ring degree.
+        degree: usize,
+        /// The secret.
+        secret: SecretKind,
+    },
+    /// No ring of the tables is large enough.
+    #[error(
+        "{depth} levels of {scale_bits} bits with {slots} slots need log2(QP) of {needs:.0}, more than any ring of the 128-bit \
+         tables allows"
+    )]
+    NoSecureSet {
+        /// Levels wanted.
+        depth: usize,
+        /// Bits of the scale.
+        scale_bits: u32,
+        /// Slots wanted.
+        slots: usize,
+        /// log2 of the modulus in the largest ring.
+        needs: f64,
+    },
+    /// A value outside its range.
+    #[error("{what}: got {got}, expected {expected}")]
+    Parameter {
+        /// Which value.
+        what: &'static str,
+        /// What came.
+        got: f64,
+        /// What is wanted.
+        expected: &'static str,
+    },
+    /// Too few primes of a size.
+    #[error("ring degree {degree} has no free prime near 2^{bits:.1}: take another scale")]
+    NoPrime {
+        /// Ring degree.
+        degree: usize,
+        /// log2 of the size wanted.
+        bits: f64,
+    },
     /// The same prime twice.
     #[error("the prime {value} stands in the modulus chain twice")]
     RepeatedPrime {
@@ -40,6 +98,13 @@ pub enum Error {
 
 impl From<Error> for he_traits::Error {
     fn from(error: Error) -> Self {
-        Self::Backend { backend: "ckks", source: Box::new(error) }
+        match error {
+            Error::Insecure { .. }
+            | Error::NoTable { .. }
+            | Error::NoSecureSet { .. }
+            | Error::Parameter { .. }
+            | Error::NoPrime { .. } => Self::parameters(error.to_string()),
+            error => Self::Backend { backend: "ckks", source: Box::new(error) },
+        }
     }
 }

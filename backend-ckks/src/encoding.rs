@@ -1,0 +1,230 @@
+//! Slots to polynomials and back: the canonical embedding.
+//!
+//! Slot `j` is the value of the polynomial at `zeta^(5^j)`, zeta a primitive 2N-th root of unity, so that X -> X^5 moves all slots by
+//! one (Cheon, Kim, Kim and Song 2017). A vector that repeats with period n is a polynomial in `X^(N / 2n)`: its transform is one of
+//! size n.
+
+mod fft;
+
+use he_traits::{Complex64, Diagonal, Error, Result};
+
+use crate::ring::{Basis, Coefficient, Modulus, Ntt, Poly, Ring};
+use fft::Fft;
+
+/// Encodes and decodes vectors for one ring degree. Immutable tables.
+pub struct Encoder {
+    degree: usize,
+    fft: Fft,
+}
+
+/// Coefficients from here on are no longer exact in `f64`; they are still integers and encoded as such.
+const EXACT: f64 = (1_u64 << 52) as f64;
+/// Larger coefficients overflow any modulus chain in use.
+const LARGEST: f64 = 1e36;
+
+impl Encoder {
+    /// Tables for ring degree `degree`.
+    pub fn new(degree: usize) -> Self {
+        Self { degree, fft: Fft::new(degree / 2) }
+    }
+
+    /// `values` times `scale`, rounded, over `basis`. A constant costs no transform.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the period does not divide the slots, [`Error::Value`] for what is not finite or too large.
+    pub fn encode(
+        &self,
+        ring: &Ring,
+        op: &'static str,
+        values: &Diagonal,
+        scale: f64,
+        basis: Basis,
+    ) -> Result<Poly<Ntt>> {
+        values.check(op, self.degree / 2)?;
+        if let Diagonal::Constant(value) = values {
+            return self.constant(ring, op, value * scale, basis);
+        }
+        let coefficients = self.coefficients(op, values, scale)?;
+        Ok(transformed(ring, &coefficients, basis))
+    }
+
+    fn constant(&self, ring: &Ring, op: &'static str, scaled: f64, basis: Basis) -> Result<Poly<Ntt>> {
+        let rounded = checked(op, 0, scaled)?;
+        let mut x = ring.zero::<Ntt>(basis);
+        x.limbs_mut().zip(ring.moduli_of(basis)).for_each(|(limb, modulus)| limb.fill(residue(modulus, rounded)));
+        Ok(x)
+    }
+
+    /// Integer coefficients of the polynomial whose slots are `values` times `scale`.
+    fn coefficients(&self, op: &'static str, values: &Diagonal, scale: f64) -> Result<Vec<f64>> {
+        let mut slots = values.complex().into_owned();
+        self.fft.inverse(&mut slots);
+        let half = self.degree / 2;
+        let gap = half / slots.len();
+        let mut coefficients = vec![0.0; self.degree];
+        for (i, value) in slots.iter().enumerate() {
+            for (at, part) in [(i * gap, value.re), (half + i * gap, value.im)] {
+                if let Some(coefficient) = coefficients.get_mut(at) {
+                    *coefficient = checked(op, i, part * scale)?;
+                }
+            }
+        }
+        Ok(coefficients)
+    }
+
+    /// All slots of a polynomial over at most two limbs, divided by `scale`. Coefficients must be below half the product of its
+    /// primes in absolute value.
+    pub fn decode(&self, ring: &Ring, x: &Poly<Coefficient>, scale: f64) -> Vec<Complex64> {
+        let half = self.degree / 2;
+        let coefficients = centred(ring, x);
+        let parts = coefficients.iter().zip(coefficients.iter().skip(half));
+        let mut slots: Vec<Complex64> =
+            parts.map(|(re, im)| Complex64::new(re / scale, im / scale)).take(half).collect();
+        self.fft.forward(&mut slots);
+        slots
+    }
+}
+
+fn checked(op: &'static str, position: usize, scaled: f64) -> Result<f64> {
+    if scaled.abs() < LARGEST {
+        return Ok(scaled.round());
+    }
+    Err(Error::Value { op, position, value: scaled, reason: "times the scale it is too large for the modulus" })
+}
+
+#[inline]
+fn residue(modulus: &Modulus, integer: f64) -> u64 {
+    let size = integer.abs();
+    let residue =
+        if size < EXACT { modulus.reduce_word(size as u64) } else { modulus.reduce_signed(size as i128) };
+    if integer < 0.0 { modulus.neg(residue) } else { residue }
+}
+
+fn transformed(ring: &Ring, coefficients: &[f64], basis: Basis) -> Poly<Ntt> {
+    let mut x = ring.zero::<Coefficient>(basis);
+    crate::ring::for_each_limb(&mut x, |index, limb| {
+        let modulus = *ring.modulus(basis, index);
+        limb.iter_mut().zip(coefficients).for_each(|(word, integer)| *word = residue(&modulus, *integer));
+    });
+    ring.to_ntt(x)
+}
+
+/// The coefficients nearest to zero, by the Chinese remainder theorem on the first two limbs.
+fn centred(ring: &Ring, x: &Poly<Coefficient>) -> Vec<f64> {
+    let moduli: Vec<&Modulus> = ring.moduli_of(x.basis()).take(2).collect();
+    match moduli.as_slice() {
+        [q] => {
+            let half = q.value() / 2;
+            let centre = |word: &u64| if *word > half { *word as f64 - q.value() as f64 } else { *word as f64 };
+            x.limb(0).iter().map(centre).collect()
+        }
+        [q, r, ..] => {
+            let product = u128::from(q.value()) * u128::from(r.value());
+            let inverse = r.inverse(r.reduce_word(q.value()));
+            let centre = |(low, high): (&u64, &u64)| {
+                let difference = r.sub(*high, r.reduce_word(*low));
+                let whole = u128::from(*low) + u128::from(q.value()) * u128::from(r.mul(difference, inverse));
+                if whole > product / 2 { -((product - whole) as f64) } else { whole as f64 }
+            };
+            x.limb(0).iter().zip(x.limb(1)).map(centre).collect()
+        }
+        [] => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Parameters;
+    use crate::ring::{Automorphism, GaloisElement};
+
+    fn naive(degree: usize, coefficients: &[f64], slot: usize) -> Complex64 {
+        let exponent = (0..slot).fold(1_usize, |power, _| power * 5 % (2 * degree));
+        let point = |i: usize| {
+            Complex64::from_polar(1.0, std::f64::consts::PI * ((exponent * i) % (2 * degree)) as f64 / degree as f64)
+        };
+        coefficients.iter().enumerate().map(|(i, c)| *c * point(i)).sum()
+    }
+
+    fn vector(n: usize) -> Vec<Complex64> {
+        (0..n).map(|i| Complex64::new((i as f64 * 0.7).sin(), (i as f64 * 1.3).cos())).collect()
+    }
+
+    #[test]
+    fn slots_are_values_at_the_powers_of_five() {
+        let params = Parameters::insecure_for_tests(64, 2, 40).unwrap();
+        let values = Diagonal::Complex(vector(32));
+        let coefficients = params.encoder().coefficients("test", &values, 1e12).unwrap();
+        for (slot, expected) in vector(32).iter().enumerate() {
+            assert!((naive(64, &coefficients, slot) / 1e12 - expected).norm() < 1e-9, "slot {slot}");
+        }
+    }
+
+    #[test]
+    fn every_period_and_level_comes_back() {
+        for (degree, depth) in [(64, 3), (4096, 2)] {
+            let params = Parameters::insecure_for_tests(degree, depth, 40).unwrap();
+            let ring = params.ring().unwrap();
+            for level in 0..=depth {
+                let scale = params.scale(level).unwrap();
+                let mut period = 1;
+                while period <= degree / 2 {
+                    let values = vector(period);
+                    let encoded = params
+                        .encoder()
+                        .encode(ring, "test", &Diagonal::Complex(values.clone()), scale, params.basis(level))
+                        .unwrap();
+                    let slots = params.encoder().decode(ring, &ring.to_coefficients(encoded), scale);
+                    // Rounding moves a slot by at most N / 2 units of the scale, about sqrt(N / 12) in the mean.
+                    let worst =
+                        slots.iter().zip(values.iter().cycle()).map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
+                    let allowed = 6.0 * (degree as f64 / 12.0).sqrt() / scale;
+                    assert!(worst < allowed.max(1e-13), "period {period}, level {level}: {worst}");
+                    period *= 2;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn constants_are_the_same_with_and_without_a_transform() {
+        let params = Parameters::insecure_for_tests(64, 2, 40).unwrap();
+        let (ring, scale) = (params.ring().unwrap(), params.scale(2).unwrap());
+        for value in [0.0, 1.0, -0.37, 1e7, -1e20] {
+            let encode = |values: Diagonal| {
+                params.encoder().encode(ring, "test", &values, scale, ring.extended(3)).unwrap()
+            };
+            assert_eq!(encode(Diagonal::Constant(value)), encode(Diagonal::Real(vec![value])), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_automorphism_of_five_moves_slots_to_the_left() {
+        let params = Parameters::insecure_for_tests(64, 2, 40).unwrap();
+        let (ring, scale) = (params.ring().unwrap(), params.scale(2).unwrap());
+        let values = vector(32);
+        let encoded = params
+            .encoder()
+            .encode(ring, "test", &Diagonal::Complex(values.clone()), scale, params.basis(2))
+            .unwrap();
+        let by = |element| {
+            let moved = ring.automorphism(&encoded, &Automorphism::new(element, 64));
+            params.encoder().decode(ring, &ring.to_coefficients(moved), scale)
+        };
+        for (slot, got) in by(GaloisElement::rotation(3, 64)).iter().enumerate() {
+            assert!((got - values[(slot + 3) % 32]).norm() < 1e-9);
+        }
+        for (got, value) in by(GaloisElement::conjugation(64)).iter().zip(&values) {
+            assert!((got - value.conj()).norm() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let params = Parameters::insecure_for_tests(64, 2, 40).unwrap();
+        let ring = params.ring().unwrap();
+        for values in [Diagonal::Real(vec![1.0; 3]), Diagonal::Real(vec![f64::NAN]), Diagonal::Constant(1e300)] {
+            assert!(params.encoder().encode(ring, "test", &values, 1e12, params.basis(2)).is_err());
+        }
+    }
+}
