@@ -37,6 +37,7 @@ impl Ciphertext {
         self.c0.basis().chain.saturating_sub(1)
     }
 
+    #[cfg(feature = "client")]
     pub(crate) fn check(&self, params: &Parameters) -> Result<()> {
         if self.params.fingerprint() == params.fingerprint() {
             return Ok(());

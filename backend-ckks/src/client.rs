@@ -311,7 +311,8 @@ impl ClientScheme for Ckks {
             let reason = format!("{} coefficients, {} expected", values.len(), params.degree());
             return Err(Error::malformed("secret", reason));
         }
-        let coefficients: Zeroizing<Vec<i8>> = Zeroizing::new(values.iter().map(|v| v.cast_signed()).collect());
+        let coefficients: Zeroizing<Vec<i8>> =
+            Zeroizing::new(values.iter().map(|v| v.cast_signed()).collect());
         if coefficients.iter().any(|value| !(-1..=1).contains(value)) {
             return Err(Error::malformed("secret", "a coefficient that is not -1, 0 or 1"));
         }
@@ -326,7 +327,10 @@ fn wanted(params: &Parameters, needs: &KeyNeeds) -> Result<Vec<(u32, usize)>> {
     let mut wanted: Vec<(u32, Level)> = relinearisation.into_iter().chain(conjugation).collect();
     for (step, level) in &needs.rotations {
         if !(1..params.slots()).contains(step) {
-            return Err(Error::parameters(format!("a rotation by {step}: steps go from 1 to {}", params.slots() - 1)));
+            return Err(Error::parameters(format!(
+                "a rotation by {step}: steps go from 1 to {}",
+                params.slots() - 1
+            )));
         }
         wanted.push((*step as u32, *level));
     }

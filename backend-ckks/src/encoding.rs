@@ -51,7 +51,9 @@ impl Encoder {
     fn constant(&self, ring: &Ring, op: &'static str, scaled: f64, basis: Basis) -> Result<Poly<Ntt>> {
         let rounded = checked(op, 0, scaled)?;
         let mut x = ring.zero::<Ntt>(basis);
-        x.limbs_mut().zip(ring.moduli_of(basis)).for_each(|(limb, modulus)| limb.fill(residue(modulus, rounded)));
+        x.limbs_mut()
+            .zip(ring.moduli_of(basis))
+            .for_each(|(limb, modulus)| limb.fill(residue(modulus, rounded)));
         Ok(x)
     }
 
@@ -89,7 +91,12 @@ fn checked(op: &'static str, position: usize, scaled: f64) -> Result<f64> {
     if scaled.abs() < LARGEST {
         return Ok(scaled.round());
     }
-    Err(Error::Value { op, position, value: scaled, reason: "times the scale it is too large for the modulus" })
+    Err(Error::Value {
+        op,
+        position,
+        value: scaled,
+        reason: "times the scale it is too large for the modulus",
+    })
 }
 
 #[inline]
@@ -115,7 +122,8 @@ fn centred(ring: &Ring, x: &Poly<Coefficient>) -> Vec<f64> {
     match moduli.as_slice() {
         [q] => {
             let half = q.value() / 2;
-            let centre = |word: &u64| if *word > half { *word as f64 - q.value() as f64 } else { *word as f64 };
+            let centre =
+                |word: &u64| if *word > half { *word as f64 - q.value() as f64 } else { *word as f64 };
             x.limb(0).iter().map(centre).collect()
         }
         [q, r, ..] => {
@@ -141,7 +149,10 @@ mod tests {
     fn naive(degree: usize, coefficients: &[f64], slot: usize) -> Complex64 {
         let exponent = (0..slot).fold(1_usize, |power, _| power * 5 % (2 * degree));
         let point = |i: usize| {
-            Complex64::from_polar(1.0, std::f64::consts::PI * ((exponent * i) % (2 * degree)) as f64 / degree as f64)
+            Complex64::from_polar(
+                1.0,
+                std::f64::consts::PI * ((exponent * i) % (2 * degree)) as f64 / degree as f64,
+            )
         };
         coefficients.iter().enumerate().map(|(i, c)| *c * point(i)).sum()
     }
@@ -176,8 +187,11 @@ mod tests {
                         .unwrap();
                     let slots = params.encoder().decode(ring, &ring.to_coefficients(encoded), scale);
                     // Rounding moves a slot by at most N / 2 units of the scale, about sqrt(N / 12) in the mean.
-                    let worst =
-                        slots.iter().zip(values.iter().cycle()).map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
+                    let worst = slots
+                        .iter()
+                        .zip(values.iter().cycle())
+                        .map(|(a, b)| (a - b).norm())
+                        .fold(0.0, f64::max);
                     let allowed = 6.0 * (degree as f64 / 12.0).sqrt() / scale;
                     assert!(worst < allowed.max(1e-13), "period {period}, level {level}: {worst}");
                     period *= 2;
@@ -223,7 +237,9 @@ mod tests {
     fn what_does_not_fit_is_refused() {
         let params = Parameters::insecure_for_tests(64, 2, 40).unwrap();
         let ring = params.ring().unwrap();
-        for values in [Diagonal::Real(vec![1.0; 3]), Diagonal::Real(vec![f64::NAN]), Diagonal::Constant(1e300)] {
+        for values in
+            [Diagonal::Real(vec![1.0; 3]), Diagonal::Real(vec![f64::NAN]), Diagonal::Constant(1e300)]
+        {
             assert!(params.encoder().encode(ring, "test", &values, 1e12, params.basis(2)).is_err());
         }
     }

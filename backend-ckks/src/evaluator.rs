@@ -160,6 +160,11 @@ impl Evaluator for CkksEvaluator {
     }
 
     fn prepare(&self, map: &Arc<LinearMap>, schedule: &Schedule, at: Level, keep: Keep) -> Result<Self::Map> {
+        // Giant steps turn sums one level lower, so that their keys may be shorter: what runs checks each key's level.
+        let missing = schedule.rotations().into_iter().find(|step| !self.keys.rotations.contains_key(step));
+        if let Some(step) = missing {
+            return Err(Error::MissingRotation { step: step.into(), level: at });
+        }
         bsgs::prepare(self, map, schedule, at, keep)
     }
 

@@ -103,7 +103,8 @@ impl Encode for EvaluationKeys {
     fn to_bytes(&self) -> Result<Vec<u8>> {
         let ring = self.params.ring()?;
         let keys = self.all();
-        let size = |key: &SwitchingKey| 8 + size_of::<Seed>() + key.digits.len() * pack::bytes(ring, key.basis());
+        let size =
+            |key: &SwitchingKey| 8 + size_of::<Seed>() + key.digits.len() * pack::bytes(ring, key.basis());
         let total: usize = keys.iter().map(|(_, key)| size(key)).sum();
         let mut writer = Writer::new(kind("evalkeys", &self.params), 4 + total);
         writer.u32(keys.len() as u32);

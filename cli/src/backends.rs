@@ -1,5 +1,6 @@
 //! The backends: the one place of the program that names them. A new one is a line in [`NAMES`] and an arm in [`with`].
 
+use backend_ckks::Ckks;
 use backend_more::More;
 use he_traits::{Clear, ClientScheme, Scheme};
 
@@ -7,7 +8,7 @@ use crate::failure::Failure;
 use crate::suggest;
 
 /// Names on the command line, in the order of reports.
-pub(crate) const NAMES: [&str; 3] = [Clear::NAME, More::NAME, "seal"];
+pub(crate) const NAMES: [&str; 4] = [Clear::NAME, More::NAME, Ckks::NAME, "seal"];
 
 /// Work that any scheme can be put to.
 pub(crate) trait Task {
@@ -23,6 +24,7 @@ pub(crate) fn with<T: Task>(name: &str, task: T) -> Result<T::Output, String> {
     match name {
         Clear::NAME => Ok(task.run::<Clear>()),
         More::NAME => Ok(task.run::<More>()),
+        Ckks::NAME => Ok(task.run::<Ckks>()),
         #[cfg(feature = "seal")]
         backend_seal::Seal::NAME => Ok(task.run::<backend_seal::Seal>()),
         #[cfg(not(feature = "seal"))]

@@ -1,5 +1,8 @@
 //! Fourier transforms between coefficients and the values at the powers of five.
-#![expect(clippy::indexing_slicing, reason = "dense loops over a power of two of values, checked by the encoder")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "dense loops over a power of two of values, checked by the encoder"
+)]
 
 use he_traits::Complex64;
 

@@ -88,7 +88,13 @@ pub(super) fn lost_bits(degree: usize) -> f64 {
     (degree as f64).log2() + 2.0
 }
 
-fn literal(degree: usize, depth: usize, scale_bits: u32, headroom: u32, limit: f64) -> Result<Literal, Error> {
+fn literal(
+    degree: usize,
+    depth: usize,
+    scale_bits: u32,
+    headroom: u32,
+    limit: f64,
+) -> Result<Literal, Error> {
     if !SCALE_BITS.contains(&scale_bits) {
         let expected = "20 to 48: the native primes are shorter than 50 bits";
         return Err(Error::Parameter { what: "bits of the scale", got: f64::from(scale_bits), expected });
@@ -177,7 +183,9 @@ mod tests {
 
     #[test]
     fn scales_follow_the_primes_and_do_not_drift() {
-        for (degree, depth, scale_bits) in [(4096, 1, 28), (8192, 3, 35), (16384, 7, 40), (32768, 16, 41), (65536, 22, 45)] {
+        for (degree, depth, scale_bits) in
+            [(4096, 1, 28), (8192, 3, 35), (16384, 7, 40), (32768, 16, 41), (65536, 22, 45)]
+        {
             let params = Parameters::secure(degree, depth, scale_bits).unwrap();
             assert!(params.margin_bits().unwrap() >= 0.0 && params.depth() == depth);
             for level in 0..=depth {
@@ -188,7 +196,10 @@ mod tests {
             let special: f64 = literal.special.iter().map(|p| (*p as f64).log2()).sum();
             for digit in literal.chain.chunks(literal.special.len()) {
                 let digit: f64 = digit.iter().map(|p| (*p as f64).log2()).sum();
-                assert!(digit < special + 0.1, "N = {degree}: a digit of {digit} bits, special primes of {special}");
+                assert!(
+                    digit < special + 0.1,
+                    "N = {degree}: a digit of {digit} bits, special primes of {special}"
+                );
             }
         }
     }
@@ -199,7 +210,10 @@ mod tests {
         assert!(matches!(error, Error::Insecure { degree: 16384, limit: 438, .. }), "{error}");
         assert!(matches!(Parameters::secure(2048, 1, 20), Err(Error::NoTable { degree: 2048, .. })));
         assert!(matches!(Parameters::smallest(100, 40, 1), Err(Error::NoSecureSet { depth: 100, .. })));
-        let sparse = Literal { secret: SecretKind::Sparse { weight: 64 }, ..Parameters::secure(65536, 5, 40).unwrap().literal().clone() };
+        let sparse = Literal {
+            secret: SecretKind::Sparse { weight: 64 },
+            ..Parameters::secure(65536, 5, 40).unwrap().literal().clone()
+        };
         assert!(matches!(Parameters::new(sparse), Err(Error::NoTable { .. })));
     }
 

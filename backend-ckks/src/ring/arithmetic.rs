@@ -175,7 +175,6 @@ impl Ring {
 
     /// The sums of the products x_i y_i and x_i z_i: as [`Ring::inner_product`], reading the x_i once.
     #[must_use]
-    #[expect(clippy::type_complexity, reason = "a term and its two factors, read in one line")]
     pub fn inner_product_pair(&self, terms: &[(&Poly<Ntt>, [&Poly<Ntt>; 2])]) -> Option<[Poly<Ntt>; 2]> {
         let basis = terms.first()?.0.basis();
         let mut out = [self.scratch(basis), self.scratch(basis)];
@@ -211,7 +210,7 @@ impl Ring {
             let modulus = self.limb(basis, index).modulus();
             for (exponent, &word) in x.limb(index).iter().enumerate() {
                 // X^N = -1: an exponent in [N, 2N) changes the sign.
-                let target = exponent * element.exponent() & mask;
+                let target = (exponent * element.exponent()) & mask;
                 let (target, word) = if target < self.degree() {
                     (target, word)
                 } else {
