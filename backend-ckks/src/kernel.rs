@@ -278,17 +278,28 @@ impl Limb {
         }
     }
 
-    /// Base conversion into this prime: out = sum of y_i hat_i - v Q over the sources y_i (reduced modulo their own
-    /// primes, one after the other in `sources`, twelve at most). The result is below 4p, and reduced on the portable path.
+    /// Base conversion into this prime of the words from `start` on: out = sum of y_i hat_i - v Q over the sources y_i
+    /// (reduced modulo their own primes, rows of `sources`, twelve at most), with the v of the same words in `quotients`.
+    /// The result is below 4p, and reduced on the portable path.
     pub(crate) fn convert(
         &self,
         out: &mut [u64],
+        start: usize,
         sources: &[u64],
         quotients: &[u64],
         target: &ConversionTarget,
     ) {
-        assert_eq!(sources.len(), out.len() * target.hats.len());
         assert_eq!(quotients.len(), out.len());
-        on_path!(self.path, convert, &self.modulus, self.word_inverse, out, sources, quotients, target);
+        on_path!(
+            self.path,
+            convert,
+            &self.modulus,
+            self.word_inverse,
+            out,
+            start,
+            sources,
+            quotients,
+            target
+        );
     }
 }

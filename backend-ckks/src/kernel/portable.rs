@@ -144,14 +144,15 @@ pub(super) fn convert(
     modulus: &Modulus,
     word_inverse: u64,
     out: &mut [u64],
+    start: usize,
     sources: &[u64],
     quotients: &[u64],
     target: &ConversionTarget,
 ) {
-    let degree = out.len();
+    let degree = sources.len() / target.hats.len();
     for (i, (out, &v)) in out.iter_mut().zip(quotients).enumerate() {
         let mut sum = u128::from(v) * u128::from(target.minus_product);
-        for (&y, &hat) in sources.iter().skip(i).step_by(degree).zip(&target.hats) {
+        for (&y, &hat) in sources.iter().skip(start + i).step_by(degree).zip(&target.hats) {
             sum += u128::from(y) * u128::from(hat);
         }
         // Montgomery's reduction: the constants carry 2^52, one division by it brings the sum to a small multiple of p.

@@ -134,13 +134,15 @@ fn conversions_agree() {
                 let mut quotients = vec![0; degree];
                 Path::Portable.conversion_quotients(&mut quotients, &words, &fractions, shift);
                 let mut expected = vec![0; degree];
-                portable.convert(&mut expected, &words, &quotients, &target);
+                portable.convert(&mut expected, 0, &words, &quotients, &target);
                 assert!(expected.iter().all(|&word| word < p));
                 for other in &others {
                     let mut same = vec![0; degree];
                     other.path.conversion_quotients(&mut same, &words, &fractions, shift);
                     assert_eq!(same, quotients);
-                    other.convert(&mut same, &words, &quotients, &target);
+                    let (head, tail) = same.split_at_mut(64);
+                    other.convert(head, 0, &words, &quotients[..64], &target);
+                    other.convert(tail, 64, &words, &quotients[64..], &target);
                     assert!(same.iter().all(|&word| word < 4 * p));
                     let reduced: Vec<u64> =
                         same.iter().map(|&word| portable.modulus().reduce_word(word)).collect();

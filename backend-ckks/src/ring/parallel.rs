@@ -4,12 +4,12 @@ use rayon::prelude::*;
 
 use super::poly::{Form, Poly};
 
-/// `work` on every run of `len` words.
+/// `work` on every run of `len` words; the last may be shorter.
 pub(crate) fn for_each_chunk(words: &mut [u64], len: usize, work: impl Fn(usize, &mut [u64]) + Send + Sync) {
     if rayon::current_num_threads() == 1 || words.len() <= len {
-        words.chunks_exact_mut(len).enumerate().for_each(|(index, chunk)| work(index, chunk));
+        words.chunks_mut(len).enumerate().for_each(|(index, chunk)| work(index, chunk));
     } else {
-        let chunks = words.par_chunks_exact_mut(len).enumerate().with_max_len(1);
+        let chunks = words.par_chunks_mut(len).enumerate().with_max_len(1);
         chunks.for_each(|(index, chunk)| work(index, chunk));
     }
 }
@@ -25,25 +25,27 @@ pub(crate) fn for_each_row<F: Form, const K: usize>(
     polys: &mut [Poly<F>; K],
     work: impl Fn(usize, &mut [&mut [u64]; K]) + Send + Sync,
 ) {
-    for_each_row_with(polys, || (), |(), index, row| work(index, row));
+    for_each_group(polys, 1, || (), |(), first, rows| rows.iter_mut().for_each(|row| work(first, row)));
 }
 
-/// [`for_each_row`] with something that each thread makes once and hands to `work` again and again.
-pub(crate) fn for_each_row_with<F: Form, S, const K: usize>(
+/// As [`for_each_row`], but `group` limbs at a time, of which `work` is told the first; with something that each thread
+/// makes once and hands to `work` again and again.
+pub(crate) fn for_each_group<F: Form, S, const K: usize>(
     polys: &mut [Poly<F>; K],
+    group: usize,
     make: impl Fn() -> S + Send + Sync,
-    work: impl Fn(&mut S, usize, &mut [&mut [u64]; K]) + Send + Sync,
+    work: impl Fn(&mut S, usize, &mut [[&mut [u64]; K]]) + Send + Sync,
 ) {
     let count = polys.first().map_or(0, |poly| poly.basis().limbs());
     let mut limbs = polys.each_mut().map(|poly| poly.limbs_mut());
     let mut rows: Vec<[&mut [u64]; K]> =
         (0..count).map(|_| limbs.each_mut().map(|limb| limb.next().unwrap_or_default())).collect();
-    if rayon::current_num_threads() == 1 || count < 2 {
+    if rayon::current_num_threads() == 1 || count <= group {
         let mut state = make();
-        rows.iter_mut().enumerate().for_each(|(index, row)| work(&mut state, index, row));
+        rows.chunks_mut(group).enumerate().for_each(|(index, rows)| work(&mut state, index * group, rows));
     } else {
-        let rows = rows.par_iter_mut().enumerate().with_max_len(1);
-        rows.for_each_init(make, |state, (index, row)| work(state, index, row));
+        let rows = rows.par_chunks_mut(group).enumerate().with_max_len(1);
+        rows.for_each_init(make, |state, (index, rows)| work(state, index * group, rows));
     }
 }
 

@@ -7,7 +7,7 @@
 use super::Ring;
 use super::buffer::Buffer;
 use super::conversion::Conversion;
-use super::parallel::{for_each_chunk, for_each_limb, for_each_row, for_each_row_with};
+use super::parallel::{for_each_chunk, for_each_group, for_each_limb, for_each_row};
 use super::poly::{Basis, Ntt, Poly};
 
 /// The digits of a polynomial, each as a small polynomial modulo the chain and the special primes: what rotations of
@@ -54,8 +54,14 @@ impl std::fmt::Debug for Digits {
 /// The halves (b, a) of a switching key, one pair a digit.
 pub type KeyHalves<'a> = [&'a Poly<Ntt>; 2];
 
+/// Words that are converted for one limb before the next limb takes its turn: twelve sources of them fit a second-level
+/// cache many times.
+const RUN: usize = 1 << 11;
+
 /// What the digits of a polynomial are made from.
 struct DigitSources<'a> {
+    /// The polynomial, whose limbs are also those of its digits.
+    values: &'a Poly<Ntt>,
     /// The basis of the digits.
     basis: Basis,
     /// For each digit.
@@ -89,11 +95,13 @@ impl Ring {
         let (degree, sources) = (self.degree(), self.digit_sources(x));
         let (basis, count) = (sources.basis, sources.conversions.len());
         let mut words = Buffer::scratch(basis.limbs() * count * degree);
-        for_each_chunk(&mut words, count * degree, |index, digits| {
-            for (digit, out) in digits.chunks_exact_mut(degree).enumerate() {
-                if !self.lift_digit(&sources, digit, index, out) {
-                    out.copy_from_slice(x.limb(index));
-                }
+        let group = self.group(basis);
+        for_each_chunk(&mut words, group * count * degree, |number, words| {
+            let limbs = words.chunks_exact_mut(count * degree).map(|limb| limb.chunks_exact_mut(degree));
+            let mut limbs: Vec<_> = limbs.collect();
+            for digit in 0..count {
+                let outs = limbs.iter_mut().map(|limb| limb.next().unwrap_or_default());
+                self.lift_digit(&sources, digit, number * group, outs);
             }
         });
         Digits { basis, count, degree, words }
@@ -109,25 +117,36 @@ impl Ring {
         let (basis, count) = (sources.basis, sources.conversions.len());
         assert!(key.len() >= count, "{} key digits for {count}", key.len());
         let mut out = [self.scratch(basis), self.scratch(basis)];
-        let scratch = || Buffer::scratch(count * degree);
-        for_each_row_with(&mut out, scratch, |digits, index, row| {
-            let mut own = None;
-            for (digit, out) in digits.chunks_exact_mut(degree).enumerate() {
-                if !self.lift_digit(&sources, digit, index, out) {
-                    own = Some(digit);
-                }
+        let group = self.group(basis);
+        let scratch = || Buffer::scratch(group * count * degree);
+        for_each_group(&mut out, group, scratch, |words, first, rows| {
+            // Digit after digit, within a digit limb after limb.
+            for (digit, words) in words.chunks_exact_mut(group * degree).enumerate() {
+                self.lift_digit(&sources, digit, first, words.chunks_exact_mut(degree).take(rows.len()));
             }
-            self.limb(basis, index).inner_products(row, count, |digit| {
-                let lifted = digits.get(digit * degree..(digit + 1) * degree).unwrap_or_default();
-                let halves = key.get(digit).map(|halves| halves.map(|half| half.limb_of(basis, index)));
-                (if own == Some(digit) { x.limb(index) } else { lifted }, halves.unwrap_or_default())
-            });
+            for (offset, row) in rows.iter_mut().enumerate() {
+                let index = first + offset;
+                self.limb(basis, index).inner_products(row, count, |digit| {
+                    let start = (digit * group + offset) * degree;
+                    let lifted = words.get(start..start + degree).unwrap_or_default();
+                    let halves = key.get(digit).map(|halves| halves.map(|half| half.limb_of(basis, index)));
+                    (lifted, halves.unwrap_or_default())
+                });
+            }
         });
         out
     }
 
+    /// How many limbs are worked on together, so that what they are converted from is read once for all of them: as many
+    /// as a second-level cache holds beside it, if there are enough for all threads.
+    fn group(&self, basis: Basis) -> usize {
+        let fitting = (1 << 17) / self.degree();
+        let fair = basis.limbs() / (2 * rayon::current_num_threads());
+        fitting.min(fair).clamp(1, 8)
+    }
+
     /// The limbs of x as scaled coefficients, and what converts each digit of them.
-    fn digit_sources(&self, x: &Poly<Ntt>) -> DigitSources<'_> {
+    fn digit_sources<'a>(&'a self, x: &'a Poly<Ntt>) -> DigitSources<'a> {
         let (degree, alpha, chain) = (self.degree(), self.special(), x.basis().chain);
         assert!(
             alpha > 0 && x.basis().special == 0,
@@ -146,25 +165,55 @@ impl Ring {
                 conversion.quotients(self.path(), out, scaled);
             }
         });
-        DigitSources { basis: self.extended(chain), conversions, scaled, quotients }
+        DigitSources { values: x, basis: self.extended(chain), conversions, scaled, quotients }
     }
 
-    /// Values of a digit in limb `index` of the extended basis, lazy. False, and nothing done, for the digit's own limbs:
-    /// there they are those of the polynomial.
-    fn lift_digit(&self, from: &DigitSources<'_>, digit: usize, index: usize, out: &mut [u64]) -> bool {
+    /// Values of a digit in the limbs from `first` on of the extended basis, lazy.
+    fn lift_digit<'a>(
+        &self,
+        from: &DigitSources<'_>,
+        digit: usize,
+        first: usize,
+        outs: impl Iterator<Item = &'a mut [u64]>,
+    ) {
         let degree = self.degree();
         let limbs = self.digit(digit, from.basis.chain);
-        let Some((target, _)) =
-            from.conversions.get(digit).and_then(|c| c.target(self.position(from.basis, index)))
-        else {
-            return false;
-        };
+        let Some(conversion) = from.conversions.get(digit) else { return };
+        let (own, mut others): (Vec<_>, Vec<_>) = outs
+            .enumerate()
+            .map(|(offset, out)| (first + offset, out))
+            .partition(|(index, _)| limbs.contains(index));
+        for (index, out) in own {
+            out.copy_from_slice(from.values.limb(index));
+        }
         let scaled = from.scaled.get(limbs.start * degree..limbs.end * degree).unwrap_or_default();
         let quotients = from.quotients.get(digit * degree..(digit + 1) * degree).unwrap_or_default();
-        let limb = self.limb(from.basis, index);
-        limb.convert(out, scaled, quotients, target);
-        limb.forward_lazy(out);
-        true
+        self.convert(conversion, from.basis, scaled, quotients, &mut others);
+        for (index, out) in others {
+            self.limb(from.basis, index).forward_lazy(out);
+        }
+    }
+
+    /// Base conversion into several limbs, run by run, so that the sources come from the cache for all limbs but one.
+    fn convert(
+        &self,
+        conversion: &Conversion,
+        basis: Basis,
+        sources: &[u64],
+        quotients: &[u64],
+        outs: &mut [(usize, &mut [u64])],
+    ) {
+        for start in (0..self.degree()).step_by(RUN) {
+            let end = (start + RUN).min(self.degree());
+            for (index, out) in &mut *outs {
+                let target = conversion.target(self.position(basis, *index));
+                if let (Some((target, _)), Some(out), Some(quotients)) =
+                    (target, out.get_mut(start..end), quotients.get(start..end))
+                {
+                    self.limb(basis, *index).convert(out, start, sources, quotients, target);
+                }
+            }
+        }
     }
 
     /// The sums over the digits of digit times b and digit times a. A key may be made for more chain limbs than the
@@ -272,15 +321,27 @@ impl Ring {
             conversion.quotients(self.path(), &mut quotients, scaled);
             quotients
         });
-        for_each_row(&mut out, |index, row| {
-            let limb = self.limb(basis, index);
-            let Some((target, inverse)) = conversion.target(index) else { return };
-            for (((out, x), scaled), quotients) in row.iter_mut().zip(&x).zip(&scaled).zip(&quotients) {
-                limb.convert(out, scaled, quotients, target);
-                limb.forward_lazy(out);
-                limb.sub_from_mul_factor(out, x.limb(index), *inverse);
-            }
-        });
+        for_each_group(
+            &mut out,
+            self.group(basis),
+            || (),
+            |(), first, rows| {
+                for (k, ((x, scaled), quotients)) in x.iter().zip(&scaled).zip(&quotients).enumerate() {
+                    let outs = rows.iter_mut().enumerate();
+                    let outs =
+                        outs.filter_map(|(offset, row)| Some((first + offset, &mut **row.get_mut(k)?)));
+                    let mut outs: Vec<(usize, &mut [u64])> = outs.collect();
+                    self.convert(conversion, basis, scaled, quotients, &mut outs);
+                    for (index, out) in outs {
+                        let limb = self.limb(basis, index);
+                        limb.forward_lazy(out);
+                        if let Some((_, inverse)) = conversion.target(index) {
+                            limb.sub_from_mul_factor(out, x.limb(index), *inverse);
+                        }
+                    }
+                }
+            },
+        );
         out
     }
 

@@ -229,6 +229,7 @@ pub(in super::super) fn convert(
     modulus: &Modulus,
     word_inverse: u64,
     out: &mut [u64],
+    start: usize,
     sources: &[u64],
     quotients: &[u64],
     target: &ConversionTarget,
@@ -236,7 +237,7 @@ pub(in super::super) fn convert(
     let (prime, word_inverse) = (Prime::new(modulus), splat(word_inverse));
     let minus_product = splat(target.minus_product);
     let zero = _mm512_setzero_si512();
-    let len = out.len();
+    let (first, len) = (start / (TOGETHER * LANES), sources.len() / target.hats.len());
     let chunks = out.as_chunks_mut::<{ TOGETHER * LANES }>().0;
     for (number, (out, v)) in
         chunks.iter_mut().zip(quotients.as_chunks::<{ TOGETHER * LANES }>().0).enumerate()
@@ -250,7 +251,7 @@ pub(in super::super) fn convert(
             }
         };
         add(v, minus_product);
-        for (y, hat) in rows(sources, len, number).zip(&target.hats) {
+        for (y, hat) in rows(sources, len, first + number).zip(&target.hats) {
             add(y, broadcast(hat));
         }
         for (out, [low, high]) in lanes_mut(out).iter_mut().zip(sums) {
