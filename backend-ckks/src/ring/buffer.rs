@@ -45,7 +45,6 @@ impl Buffer {
                 RETAINED.fetch_sub(words.len() * size_of::<u64>(), Ordering::Relaxed);
                 words
             }
-            // The allocator hands out zero pages that are touched on first use only.
             None => AVec::from_iter(64, std::iter::repeat_n(0, capacity)),
         };
         Self { words, len, class }
