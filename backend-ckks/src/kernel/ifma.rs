@@ -4,6 +4,7 @@
 //! may carry anything in bits 52 to 63, as long as what it stands for lies in [0, 2^52): such words are called loose.
 //! Whoever compares or shifts one clears it first. Lazy words of this path are loose.
 
+mod butterfly;
 mod ntt;
 mod pointwise;
 
