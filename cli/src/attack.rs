@@ -1,7 +1,7 @@
 //! `henna attack more`: what the files on a server give away.
 //!
 //! This process plays the owner: it makes a key, encrypts samples and a model, and writes what a server gets. Another process, which
-//! is told nothing but where those files are, recovers what it can ([`attacker`]). Then the owner compares.
+//! is told nothing but where those files are, recovers what it can ([`mod@attacker`]). Then the owner compares.
 
 mod attacker;
 mod files;
