@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`traits`] | | what a scheme can do: the contract between networks and schemes |
 //! | [`layers`] | | from a network to encrypted steps |
+//! | [`exchange`] | | files between a data owner and a server |
 //! | `models` | `models` (default) | the networks of the papers, their data, weights and metrics |
 //! | `more` | `more` (default) | the MORE scheme: no security, and the attacks that show it |
 //! | `seal` | `seal` | Microsoft SEAL's CKKS; GPL-3.0-or-later, needs cmake, libclang and a C++17 compiler |
@@ -19,6 +20,7 @@ pub use backend_ckks as ckks;
 pub use backend_more as more;
 #[cfg(feature = "seal")]
 pub use backend_seal as seal;
+pub use exchange;
 pub use he_traits as traits;
 #[cfg(feature = "models")]
 pub use models;

@@ -29,6 +29,14 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Attack a scheme that does not protect: recover samples and weights from the files that a server holds
     Attack(AttackArgs),
+    /// Owner: make keys for a network, a secret one to keep and evaluation keys for a server
+    Keygen(crate::files::KeygenArgs),
+    /// Owner: encrypt samples for a server
+    Encrypt(crate::files::EncryptArgs),
+    /// Server: run the network on encrypted samples, with evaluation keys alone
+    Evaluate(crate::files::EvaluateArgs),
+    /// Owner: decrypt what the server computed
+    Decrypt(crate::files::DecryptArgs),
     /// Show where data sets lie, and fetch them
     Data(DataArgs),
     /// One backend of a comparison, in a process of its own (started by `compare`)

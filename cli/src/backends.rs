@@ -19,6 +19,27 @@ pub(crate) trait Task {
     fn run<S: ClientScheme>(self) -> Self::Output;
 }
 
+/// Work of a server, for which a scheme needs no secret.
+pub(crate) trait ServerTask {
+    /// What comes of it.
+    type Output;
+
+    /// Does it under one scheme, of which it sees the server's half only.
+    fn run<S: Scheme>(self) -> Self::Output;
+}
+
+/// Puts the server's half of the scheme of that name to `task`; the error says why this program does not have it.
+pub(crate) fn with_server<T: ServerTask>(name: &str, task: T) -> Result<T::Output, String> {
+    struct Half<T>(T);
+    impl<T: ServerTask> Task for Half<T> {
+        type Output = T::Output;
+        fn run<S: ClientScheme>(self) -> T::Output {
+            self.0.run::<S>()
+        }
+    }
+    with(name, Half(task))
+}
+
 /// Puts the scheme of that name to `task`; the error says why this program does not have it.
 pub(crate) fn with<T: Task>(name: &str, task: T) -> Result<T::Output, String> {
     match name {

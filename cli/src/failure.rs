@@ -26,6 +26,9 @@ pub(crate) enum Failure {
     /// A scheme.
     #[error(transparent)]
     Scheme(#[from] he_traits::Error),
+    /// Files between owner and server.
+    #[error(transparent)]
+    Exchange(#[from] exchange::Error),
     /// The cache, or a file written whole.
     #[error(transparent)]
     Cache(#[from] models::cache::CacheError),

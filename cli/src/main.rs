@@ -6,11 +6,13 @@ mod backends;
 mod compare;
 mod data;
 mod failure;
+mod files;
 mod html;
 mod interrupt;
 mod job;
 mod list;
 mod measure;
+mod numbers;
 mod output;
 mod plan;
 mod planning;
@@ -45,6 +47,10 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(args),
         Command::Attack(args) => attack::run(args),
         Command::AttackFiles { server, recovered } => attack::attacker(server, recovered),
+        Command::Keygen(args) => files::keygen(args),
+        Command::Encrypt(args) => files::encrypt(args),
+        Command::Evaluate(args) => files::evaluate(args),
+        Command::Decrypt(args) => files::decrypt(args),
         Command::Data(args) => data::run(&args.command),
         Command::Measure => measure::child(),
     };

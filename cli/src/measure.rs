@@ -1,7 +1,7 @@
 //! The child's side of a comparison: one backend, measured in a process of its own.
 
 mod agreement;
-mod memory;
+pub(crate) mod memory;
 mod run;
 
 use std::io::{BufRead, Read, Write};

@@ -1,0 +1,95 @@
+//! Owner and server as two programs that share files: `henna keygen`, `encrypt`, `evaluate`, `decrypt`.
+
+mod decrypt;
+mod encrypt;
+mod evaluate;
+mod keygen;
+
+use std::path::{Path, PathBuf};
+
+use exchange::{Header, Kind, Reader};
+use serde::Serialize;
+
+pub(crate) use decrypt::{DecryptArgs, decrypt};
+pub(crate) use encrypt::{EncryptArgs, encrypt};
+pub(crate) use evaluate::{EvaluateArgs, evaluate};
+pub(crate) use keygen::{KeygenArgs, keygen};
+
+use crate::failure::Failure;
+use crate::job::Subject;
+use crate::{output, units};
+
+/// Name of the owner's file in the owner's folder.
+const SECRET: &str = "secret.henna";
+/// Name of the server's file in the server's folder.
+const EVALUATION: &str = "evaluation.henna";
+
+/// A file that a command wrote.
+#[derive(Serialize)]
+struct Written {
+    path: PathBuf,
+    holds: String,
+    bytes: u64,
+}
+
+/// What a command did, for `--json`.
+#[derive(Serialize)]
+struct Done {
+    command: &'static str,
+    model: String,
+    scheme: String,
+    parameters: String,
+    keys: String,
+    samples: u64,
+    seconds: f64,
+    files: Vec<Written>,
+}
+
+impl Done {
+    fn of(command: &'static str, header: &Header, seconds: f64) -> Self {
+        Self {
+            command,
+            model: header.network.name.clone(),
+            scheme: header.scheme.clone(),
+            parameters: header.parameters.clone(),
+            keys: header.keys.clone(),
+            samples: header.samples,
+            seconds,
+            files: Vec::new(),
+        }
+    }
+
+    fn file(mut self, path: &Path, holds: impl ToString, bytes: u64) -> Self {
+        self.files.push(Written { path: path.to_path_buf(), holds: holds.to_string(), bytes });
+        self
+    }
+
+    /// One JSON line on standard output, or a line a file on standard error.
+    fn tell(&self, json: bool) -> Result<(), Failure> {
+        if json {
+            let line = serde_json::to_string(self).map_err(|error| Failure::failed(error.to_string()))?;
+            return output::print(&(line + "\n"));
+        }
+        for file in &self.files {
+            eprintln!("{}: {}, {}", file.path.display(), file.holds, units::bytes(file.bytes as f64));
+        }
+        eprintln!("{} took {}", self.command, units::seconds(self.seconds));
+        Ok(())
+    }
+}
+
+/// A file of `kind` with its model, which its header names.
+fn open(path: &Path, kind: Kind, weights: Option<&PathBuf>) -> Result<(Reader, Subject), Failure> {
+    let reader = Reader::open(path, kind)?;
+    let subject = Subject::load(&reader.header().network.name, weights)?;
+    Ok((reader, subject))
+}
+
+/// Uses all threads of the machine, or as many as were asked for.
+fn use_threads(threads: Option<u16>) -> Result<(), Failure> {
+    let Some(threads) = threads else { return Ok(()) };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(usize::from(threads))
+        .build_global()
+        .map_err(|error| Failure::failed(format!("cannot start {threads} threads: {error}")))
+}

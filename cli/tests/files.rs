@@ -1,0 +1,161 @@
+//! Owner and server as processes that share files alone.
+
+mod common;
+
+use std::path::Path;
+use std::process::Output;
+
+use common::{files, henna, stderr, stdout};
+
+/// Runs in a folder, which is also the cache.
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    henna(folder).current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn done(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+    stdout(&output)
+}
+
+fn refused(folder: &Path, arguments: &[&str], words: &[&str]) {
+    let output = run(folder, arguments);
+    let said = stderr(&output);
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{said}");
+    let last = said.trim_end().lines().last().unwrap_or_default();
+    assert!(last.starts_with("henna: ") && !said.contains("panicked"), "{said}");
+    for word in words {
+        assert!(last.contains(word), "{word:?} is not in: {last}");
+    }
+}
+
+fn numbers(csv: &str) -> Vec<Vec<f64>> {
+    csv.lines().map(|line| line.split(',').map(|number| number.parse().unwrap()).collect()).collect()
+}
+
+/// What `compare` decrypted for the same samples.
+fn compared(folder: &Path, backend: &str, samples: &str) -> Vec<Vec<f64>> {
+    let arguments =
+        ["compare", "fcnn-wbc", "--backend", backend, "--samples", samples, "--runs", "1", "--json"];
+    let text = done(folder, &arguments);
+    let records = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let record = records.into_iter().find(|record| record["backend"] == backend).unwrap();
+    let outputs = record["measured"]["outputs"].as_array().unwrap().clone();
+    outputs
+        .iter()
+        .map(|sample| sample["encrypted"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect())
+        .collect()
+}
+
+#[test]
+fn files_give_what_compare_gives() {
+    for backend in ["clear", "more"] {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path();
+        done(folder, &["keygen", "fcnn-wbc", "--backend", backend]);
+        done(folder, &["encrypt", "--samples", "21"]);
+        // The server's process gets the server's files in a folder of its own, and nothing of the owner's.
+        let server = folder.join("elsewhere");
+        std::fs::create_dir(&server).unwrap();
+        std::fs::rename(folder.join("server/evaluation.henna"), server.join("keys.henna")).unwrap();
+        std::fs::rename(folder.join("request.henna"), server.join("request.henna")).unwrap();
+        done(&server, &["evaluate", "--keys", "keys.henna", "--threads", "2"]);
+        std::fs::rename(server.join("results.henna"), folder.join("results.henna")).unwrap();
+        let results = numbers(&done(folder, &["decrypt"]));
+        let expected = compared(folder, backend, "21");
+        assert_eq!((results.len(), expected.len()), (21, 21), "{backend}");
+        for (result, expected) in results.iter().flatten().zip(expected.iter().flatten()) {
+            assert!((result - expected).abs() < 1e-11, "{backend}: {result} instead of {expected}");
+        }
+    }
+}
+
+#[test]
+fn tables_arrays_and_json() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let line = done(folder, &["keygen", "fcnn-wbc", "--backend", "more", "--json"]);
+    let record: serde_json::Value = serde_json::from_str(line.trim()).unwrap();
+    assert_eq!((record["command"].as_str(), record["scheme"].as_str()), (Some("keygen"), Some("more")));
+    for file in record["files"].as_array().unwrap() {
+        let path = folder.join(file["path"].as_str().unwrap());
+        assert_eq!(
+            file["bytes"].as_u64(),
+            Some(std::fs::metadata(&path).unwrap().len()),
+            "{}",
+            path.display()
+        );
+    }
+    std::fs::write(folder.join("in.csv"), "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9\n1,1,1,1,1,1,1,1,1\n")
+        .unwrap();
+    done(folder, &["encrypt", "in.csv", "in.csv"]);
+    done(folder, &["evaluate"]);
+    let line = done(folder, &["decrypt", "--out", "out.npy", "--json"]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(line.trim()).unwrap()["samples"], 4);
+    done(folder, &["decrypt", "--out", "out.csv"]);
+    let results = numbers(&std::fs::read_to_string(folder.join("out.csv")).unwrap());
+    assert_eq!((results.len(), results[0].len()), (4, 12));
+    for (first, again) in results[0].iter().zip(&results[2]) {
+        assert!((first - again).abs() < 1e-11, "{first} {again}");
+    }
+    let npy = std::fs::read(folder.join("out.npy")).unwrap();
+    let last = f64::from_le_bytes(npy[npy.len() - 8..].try_into().unwrap());
+    assert_eq!(Some(&last), results[3].last());
+    refused(folder, &["decrypt", "--out", "out.txt"], &[".npy or .csv"]);
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    done(folder, &["keygen", "fcnn-wbc", "--backend", "more"]);
+    done(folder, &["encrypt", "--samples", "2"]);
+    done(folder, &["evaluate"]);
+    done(folder, &["keygen", "fcnn-wbc", "--backend", "more", "--owner", "o2", "--server", "s2"]);
+    done(folder, &["keygen", "fcnn-wbc", "--backend", "clear", "--owner", "o3", "--server", "s3"]);
+    let secret = "owner/secret.henna";
+    refused(
+        folder,
+        &["evaluate", "--keys", "s2/evaluation.henna"],
+        &["request.henna", "keys", "s2/evaluation.henna"],
+    );
+    refused(folder, &["evaluate", "--keys", "s3/evaluation.henna"], &["scheme more", "clear"]);
+    refused(folder, &["decrypt", "--secret", "o2/secret.henna"], &["results.henna was made for keys"]);
+    refused(folder, &["evaluate", "--keys", secret], &["secret key", "must not reach the server"]);
+    refused(folder, &["evaluate", secret], &["must not reach the server"]);
+    refused(folder, &["evaluate", "results.henna"], &["encrypted results", "encrypted samples are needed"]);
+    refused(folder, &["decrypt", "request.henna"], &["encrypted samples"]);
+    refused(folder, &["keygen", "fcnn-wbc", "--backend", "more"], &["there already", "lost"]);
+    refused(folder, &["encrypt", "--samples", "2", "--secret", "none.henna"], &["none.henna"]);
+    refused(folder, &["encrypt", "a.txt"], &[".png, .npy and .csv"]);
+    // Other weights, though the network is the same.
+    let own = models::find("fcnn-wbc").unwrap();
+    let mut stored = own.weights().unwrap();
+    let (name, mut tensor) = stored.weights.iter().map(|(n, t)| (n.to_owned(), t.clone())).next().unwrap();
+    tensor.data_mut()[0] += 1.0;
+    stored.weights.insert(name, tensor);
+    stored.save(&folder.join("w.safetensors"), &(own.network)().unwrap()).unwrap();
+    refused(folder, &["evaluate", "--weights", "w.safetensors"], &["evaluation.henna", "weights and graph"]);
+    assert!(!files(folder).iter().any(|file| file.ends_with(".part")), "{:?}", files(folder));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_secret_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let [owner, server] = ["owner", "server"].map(|name| folder.join(name).display().to_string());
+    let arguments = ["keygen", "fcnn-wbc", "--backend", "more", "--owner", &owner, "--server", &server];
+    let made = common::run(folder, &arguments);
+    assert!(made.status.success(), "{}", stderr(&made));
+    let mode = |path: &str| std::fs::metadata(folder.join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("owner"), mode("owner/secret.henna")), (0o700, 0o600));
+    assert_ne!(mode("server/evaluation.henna") & 0o044, 0);
+    // No part of the secret stands in what the server gets.
+    let secret = std::fs::read(folder.join("owner/secret.henna")).unwrap();
+    let server = std::fs::read(folder.join("server/evaluation.henna")).unwrap();
+    let (framed, _) = secret.split_at(secret.len() - 40 - 4);
+    let (_, key) = framed.split_at(framed.len() - 16);
+    assert!(!server.windows(key.len()).any(|window| window == key));
+}

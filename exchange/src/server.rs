@@ -1,0 +1,120 @@
+//! The server's side: evaluation keys and encrypted samples in, encrypted results out. No secret is read here, and none can be named.
+
+use std::io::{Read, Seek};
+
+use he_traits::wire::{Decode, Encode};
+use he_traits::{Keep, Scheme};
+use nn_layers::run::{Prepared, Progress};
+use nn_layers::{Network, Weights};
+
+use crate::container::{Reader, Writer};
+use crate::error::{Error, Result};
+use crate::header::{Header, Kind};
+use crate::setup::Setup;
+
+/// A server that is ready for requests under one owner's keys.
+pub struct Server<S: Scheme> {
+    setup: Setup<S>,
+    keys: Header,
+    keys_name: String,
+    evaluator: S::Evaluator,
+    prepared: Prepared<S::Evaluator>,
+}
+
+impl<S: Scheme> Server<S> {
+    /// Reads evaluation keys and encodes the weights for them. `progress` hears of every step.
+    ///
+    /// `keep` decides from the bytes of all encoded weights whether they are kept.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] when the keys were made for another scheme, network or version; [`Error::Malformed`], [`Error::Scheme`].
+    pub fn open<R: Read + Seek>(
+        mut keys: Reader<R>,
+        network: &Network,
+        weights: &Weights,
+        keep: impl FnOnce(f64) -> Keep,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Self> {
+        let params = keys.entry()?;
+        let setup = Setup::<S>::from_file(network, weights, keys.header(), &params, keys.name())?;
+        let bytes = keys.entry()?;
+        keys.finish()?;
+        let evaluation = S::EvaluationKeys::from_bytes(&bytes, &setup.params)?;
+        drop(bytes);
+        let evaluator = S::evaluator(&setup.params, evaluation)?;
+        let keep = keep(setup.program.symbolic(&setup.profile)?.factor_bytes);
+        let prepared = setup.program.prepare(&evaluator, keep, progress)?;
+        let (header, name) = (keys.header().clone(), keys.name().to_owned());
+        Ok(Self { setup, keys: header, keys_name: name, evaluator, prepared })
+    }
+
+    /// What is computed, and at which parameters.
+    pub fn setup(&self) -> &Setup<S> {
+        &self.setup
+    }
+
+    /// The header of the results of a request.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] when the request was made for other keys.
+    pub fn results_header(&self, request: &Header, name: &str) -> Result<Header> {
+        request.belongs(name, &self.keys, &self.keys_name)?;
+        Ok(Header {
+            samples: request.samples,
+            ciphertexts: self.setup.program.output_layout().blocks() as u64,
+            ..self.setup.header(Kind::Results, &self.keys.keys)
+        })
+    }
+
+    /// Samples that are best evaluated at once.
+    pub fn batch(&self) -> usize {
+        self.setup.profile.values_at_once.max(1)
+    }
+
+    /// Evaluates all samples of a request, as many at once as the scheme gains from. `progress` hears of every step with the number of
+    /// samples that are done.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] when the request was made for other keys; [`Error::Malformed`] when it does not hold what its header says.
+    pub fn evaluate<R: Read + Seek>(
+        &self,
+        request: &mut Reader<R>,
+        results: &mut Writer,
+        progress: &mut dyn FnMut(u64, Progress<'_>),
+    ) -> Result<()> {
+        let name = request.name().to_owned();
+        let header = request.header().clone();
+        header.belongs(&name, &self.keys, &self.keys_name)?;
+        let blocks = self.setup.program.input_layout().blocks();
+        if header.ciphertexts != blocks as u64
+            || header.samples.checked_mul(blocks as u64) != Some(request.entries())
+        {
+            return Err(Error::malformed(
+                &name,
+                format!(
+                    "it holds {} ciphertexts for {} samples, of which each needs {blocks}",
+                    request.entries(),
+                    header.samples
+                ),
+            ));
+        }
+        let mut done = 0;
+        while done < header.samples {
+            let count = (self.batch() as u64).min(header.samples - done);
+            let mut samples = Vec::new();
+            for _ in 0..count {
+                let mut sample = Vec::with_capacity(blocks);
+                for _ in 0..blocks {
+                    sample.push(S::Ciphertext::from_bytes(&request.entry()?, &self.setup.params)?);
+                }
+                samples.push(sample);
+            }
+            let outputs = self.prepared.run(&self.evaluator, samples, &mut |step| progress(done, step))?;
+            for ciphertext in outputs.iter().flatten() {
+                results.push(&ciphertext.to_bytes()?)?;
+            }
+            done += count;
+        }
+        request.finish()
+    }
+}
