@@ -1,4 +1,5 @@
 //! Owner and server as processes that share files alone.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 

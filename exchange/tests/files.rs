@@ -1,5 +1,5 @@
 //! Every kind of file: truncated, altered, foreign; and what they hold comes back.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
