@@ -32,6 +32,12 @@ impl Ciphertext {
         Level::new(self.index() as u32)
     }
 
+    /// The polynomials `[c0, c1]`: what anyone sees who holds the ciphertext.
+    #[must_use]
+    pub fn polynomials(&self) -> [&Poly<Ntt>; 2] {
+        [&self.c0, &self.c1]
+    }
+
     /// The level as an index into tables.
     pub(crate) fn index(&self) -> usize {
         self.c0.basis().chain.saturating_sub(1)

@@ -1,5 +1,7 @@
 //! The data owner's half: keys, encryption, decryption.
 
+mod release;
+
 use he_traits::wire::{Decode, Encode, Reader, Writer};
 use he_traits::{
     ClientScheme, Complex64, Decryptor, Diagonal, Encryptor, Error, KeyNeeds, Keys, Level, Result,
@@ -11,9 +13,11 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::ciphertext::{Ciphertext, kind};
 use crate::keys::{CONJUGATION, EvaluationKeys, RELINEARISATION, SwitchingKey};
-use crate::ring::{Automorphism, GaloisElement, Ntt, Poly};
+use crate::ring::{Automorphism, Coefficient, GaloisElement, Ntt, Poly};
 use crate::sampling::{self, Seed};
 use crate::{Ckks, Parameters, pack};
+
+pub use release::{Release, Released};
 
 /// The secret: wiped when dropped, never printed, never cloned.
 pub struct SecretKey {
@@ -137,9 +141,30 @@ pub struct CkksPublicEncryptor {
     key: PublicKey,
 }
 
-/// Decrypts, for the key's owner alone: a decryption shown to others reveals its error, hence the key (Li and Micciancio 2021).
+/// Decrypts, for the key's owner alone: a decryption shown to others reveals its error, hence the key (Li and Micciancio 2021). For others
+/// there is [`CkksDecryptor::decrypt_for_release`].
 pub struct CkksDecryptor {
     secret: SecretKey,
+}
+
+impl CkksDecryptor {
+    /// The message with its error, over the two lowest limbs: they hold every value that the parameters allow, and more.
+    fn message(&self, x: &Ciphertext) -> Result<Poly<Coefficient>> {
+        let params = &self.secret.params;
+        x.check(params)?;
+        let ring = params.ring()?;
+        let chain = (x.index() + 1).min(2);
+        let mut message = x.c1.truncated(chain);
+        ring.mul_assign(&mut message, &self.secret.values.truncated(chain));
+        ring.add_assign(&mut message, &x.c0.truncated(chain));
+        Ok(ring.to_coefficients(message))
+    }
+
+    fn decoded(&self, x: &Ciphertext, message: &Poly<Coefficient>) -> Result<Vec<Complex64>> {
+        let params = &self.secret.params;
+        let scale = params.scale(x.index()).ok_or_else(|| Error::parameters("a level above the top"))?;
+        Ok(params.encoder().decode(params.ring()?, message, scale))
+    }
 }
 
 /// The message over the limbs of level `at`, at its scale.
@@ -202,17 +227,7 @@ impl Decryptor for CkksDecryptor {
     }
 
     fn decrypt_complex(&self, x: &Ciphertext) -> Result<Vec<Complex64>> {
-        let params = &self.secret.params;
-        x.check(params)?;
-        let ring = params.ring()?;
-        let level = x.index();
-        // Two limbs hold every value that the parameters allow, and more.
-        let chain = (level + 1).min(2);
-        let mut message = x.c1.truncated(chain);
-        ring.mul_assign(&mut message, &self.secret.values.truncated(chain));
-        ring.add_assign(&mut message, &x.c0.truncated(chain));
-        let scale = params.scale(level).ok_or_else(|| Error::parameters("a level above the top"))?;
-        Ok(params.encoder().decode(ring, &ring.to_coefficients(message), scale))
+        self.decoded(x, &self.message(x)?)
     }
 }
 

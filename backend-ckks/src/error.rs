@@ -88,6 +88,26 @@ pub enum Error {
         /// log2 of the size wanted.
         bits: f64,
     },
+    /// Noise that would hide a decryption's error hides the values too.
+    #[error(
+        "{queries} released decryptions with {bits} bits of statistical security need noise of 2^{flooding:.1} over an error of \
+         2^{noise:.1}, and the scale is 2^{scale:.1}: {missing:.1} bits are missing in the slots; release fewer results, or take a \
+         larger scale"
+    )]
+    NoPrecision {
+        /// Decryptions to be released.
+        queries: u64,
+        /// Statistical security asked for.
+        bits: u32,
+        /// log2 of the bound on the error of a coefficient.
+        noise: f64,
+        /// log2 of the deviation of the flooding noise.
+        flooding: f64,
+        /// log2 of the scale.
+        scale: f64,
+        /// Bits by which the noise exceeds values near 1 in the worst slot.
+        missing: f64,
+    },
     /// The same prime twice.
     #[error("the prime {value} stands in the modulus chain twice")]
     RepeatedPrime {

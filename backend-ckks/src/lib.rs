@@ -33,6 +33,7 @@ mod error;
 mod evaluator;
 pub mod kernel;
 mod keys;
+mod noise;
 mod pack;
 mod parameters;
 mod profile;
@@ -44,11 +45,14 @@ use he_traits::{Profile, Requirements, Result, Scheme};
 
 pub use ciphertext::Ciphertext;
 #[cfg(feature = "client")]
-pub use client::{CkksDecryptor, CkksEncryptor, CkksPublicEncryptor, PublicKey, SecretKey};
+pub use client::{
+    CkksDecryptor, CkksEncryptor, CkksPublicEncryptor, PublicKey, Release, Released, SecretKey,
+};
 pub use encoding::Encoder;
 pub use error::Error;
 pub use evaluator::{Addend, CkksEvaluator, Factor};
 pub use keys::{EvaluationKeys, GaloisKey, SwitchingKey};
+pub use noise::{Magnitude, Noise, NoiseModel};
 pub use parameters::{Literal, Parameters};
 pub use security::{DEGREES, Limit, SecretKind, limit};
 

@@ -70,7 +70,7 @@ fn security(params: &Parameters) -> Security {
         attacks: Vec::new(),
         sharing_decryptions: Sharing::Unsafe(
             "a CKKS decryption contains the encryption error, and with it the key (IND-CPA-D, Li and Micciancio 2021): \
-             show others rounded results only"
+             show others what decrypt_for_release gives, only"
                 .into(),
         ),
     }

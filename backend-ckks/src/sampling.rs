@@ -2,6 +2,8 @@
 
 #[cfg(feature = "client")]
 mod secret;
+#[cfg(feature = "client")]
+mod wide;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -10,6 +12,8 @@ use crate::ring::{Basis, Ntt, Poly, Ring, for_each_limb};
 
 #[cfg(feature = "client")]
 pub(crate) use secret::{embedded, error, secret, seed, ternary};
+#[cfg(feature = "client")]
+pub(crate) use wide::WideGaussian;
 
 /// A seed of ChaCha20.
 pub(crate) type Seed = [u8; 32];
