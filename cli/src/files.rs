@@ -41,6 +41,9 @@ struct Done {
     parameters: String,
     keys: String,
     samples: u64,
+    /// Seconds before the first sample, where there is something to prepare.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prepare_seconds: Option<f64>,
     seconds: f64,
     files: Vec<Written>,
 }
@@ -54,6 +57,7 @@ impl Done {
             parameters: header.parameters.clone(),
             keys: header.keys.clone(),
             samples: header.samples,
+            prepare_seconds: None,
             seconds,
             files: Vec::new(),
         }

@@ -55,6 +55,8 @@ pub(crate) fn read(paths: &[PathBuf], shape: &[usize]) -> Result<Tensor, Failure
 /// A sample a line, numbers separated by commas; a first line of names is skipped, and so are empty lines.
 fn read_csv(path: &Path, elements: usize) -> Result<Vec<f64>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| failed(path, error))?;
+    // Spreadsheets put a byte-order mark before the first line.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut values = Vec::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let fields: Vec<&str> = line.split(',').map(str::trim).collect();
@@ -146,7 +148,7 @@ mod tests {
     #[test]
     fn names_over_a_table_are_skipped_and_bad_numbers_are_named() {
         let folder = tempfile::tempdir().unwrap();
-        let good = file(folder.path(), "a.csv", b"x, y\n1, 2\n\n3,4\n");
+        let good = file(folder.path(), "a.csv", "\u{feff}x, y\r\n1, 2\r\n\r\n3,4\r\n".as_bytes());
         assert_eq!(read(&[good], &[2]).unwrap().data(), [1.0, 2.0, 3.0, 4.0]);
         for (text, words) in [
             (&b"1,2\n3\n"[..], "line 2 has 1 numbers, a sample has 2"),

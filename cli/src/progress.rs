@@ -20,6 +20,22 @@ impl Bar {
         bar
     }
 
+    /// A bar over work whose cost is known beforehand, with the time that is left.
+    pub(crate) fn work(what: &str) -> Self {
+        let bar =
+            Self::with("{prefix:<10} [{bar:30}] {percent:>3}% {elapsed}, {eta} left {wide_msg}", what, 1);
+        bar.0.enable_steady_tick(Duration::from_millis(250));
+        bar
+    }
+
+    /// Work that tells nothing about how far it has come: what it is, and for how long it runs.
+    pub(crate) fn waiting(what: &str, message: String) -> Self {
+        let bar = Self::with("{prefix:<10} {spinner} {elapsed} {wide_msg}", what, 1);
+        bar.0.set_message(message);
+        bar.0.enable_steady_tick(Duration::from_millis(250));
+        bar
+    }
+
     fn with(template: &str, what: &str, total: u64) -> Self {
         let bar = ProgressBar::new(total).with_prefix(what.to_owned());
         if let Ok(style) = ProgressStyle::with_template(template) {

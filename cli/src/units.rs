@@ -48,6 +48,11 @@ pub(crate) fn grouped(value: u64) -> String {
     grouped
 }
 
+/// A number of things: `1 sample`, `2 samples`.
+pub(crate) fn count(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
 /// Bits of agreement; none means that there is no difference at all.
 pub(crate) fn bits(value: Option<f64>) -> String {
     value.map_or_else(|| "identical".to_owned(), |bits| format!("{bits:.1}"))
@@ -75,5 +80,6 @@ mod tests {
         assert_eq!(all, ["1.23 ms", "12.3 s", "60.0 min", "0 s", "12 B", "1.23 MB"]);
         assert_eq!([digits(0.0012), digits(99.97), digits(-5.0)], ["1.20e-3", "100", "-5.00"]);
         assert_eq!([grouped(7), grouped(1234567)], ["7", "1,234,567"]);
+        assert_eq!([count(1, "sample"), count(1000, "sample")], ["1 sample", "1,000 samples"]);
     }
 }

@@ -6,14 +6,14 @@ use std::time::Instant;
 use clap::Args;
 use exchange::owner::Owner;
 use exchange::{Kind, Reader};
-use he_traits::ClientScheme;
+use he_traits::{ClientScheme, Sharing};
 
 use super::{Done, open};
 use crate::backends::{self, Task};
 use crate::failure::Failure;
 use crate::job::Subject;
 use crate::progress::Bar;
-use crate::{interrupt, numbers, output};
+use crate::{interrupt, numbers, output, units};
 
 #[derive(Args)]
 pub(crate) struct DecryptArgs {
@@ -56,6 +56,10 @@ impl Task for Decrypt<'_> {
         let values =
             owner.decrypt(&mut results, &mut |done| bar.show(done, header.samples, String::new()))?;
         bar.finish();
+        let profile = &owner.setup().profile;
+        if let Sharing::Unsafe(reason) = &profile.security.sharing_decryptions {
+            eprintln!("these numbers are for the owner of the key alone: {reason}");
+        }
         let elapsed = start.elapsed().as_secs_f64();
         let (Some(path), Some(format)) = (&args.out, format) else {
             return output::print(&numbers::csv(&values));
@@ -63,7 +67,11 @@ impl Task for Decrypt<'_> {
         let bytes = format.bytes(&values)?;
         interrupt::held_off(|| models::cache::write_atomically(path, &bytes))?;
         Done::of("decrypt", &header, elapsed)
-            .file(path, format!("{} results in the clear", header.samples), bytes.len() as u64)
+            .file(
+                path,
+                format!("{} in the clear", units::count(header.samples, "result")),
+                bytes.len() as u64,
+            )
             .tell(args.json)
     }
 }

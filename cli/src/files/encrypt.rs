@@ -15,7 +15,7 @@ use crate::backends::{self, Task};
 use crate::failure::Failure;
 use crate::job::Subject;
 use crate::progress::Bar;
-use crate::{interrupt, numbers};
+use crate::{interrupt, numbers, units};
 
 #[derive(Args)]
 pub(crate) struct EncryptArgs {
@@ -64,7 +64,11 @@ impl Task for Encrypt<'_> {
         bar.finish();
         let bytes = request.finish()?;
         Done::of("encrypt", &header, start.elapsed().as_secs_f64())
-            .file(&args.out, format!("{} encrypted samples, for the server", header.samples), bytes)
+            .file(
+                &args.out,
+                format!("{}, encrypted, for the server", units::count(header.samples, "sample")),
+                bytes,
+            )
             .tell(args.json)
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use exchange::server::Server;
 use exchange::{Kind, Reader, Writer};
 use he_traits::{Keep, Scheme};
+use nn_layers::run::Progress;
 
 use super::{Done, open, use_threads};
 use crate::backends::{self, ServerTask};
@@ -50,38 +51,79 @@ impl ServerTask for Evaluate<'_> {
 
     fn run<S: Scheme>(self) -> Self::Output {
         let Self { args, subject, keys, mut request } = self;
-        let bar = Bar::units("evaluate");
         // Checked before any weight is encoded: this is the cheap part.
         request.header().belongs(request.name(), keys.header(), keys.name())?;
-        let server = Server::<S>::open(
-            keys,
-            &subject.network,
-            &subject.weights.weights,
-            |bytes| match memory::available() {
-                Some(available) if bytes >= 0.6 * available as f64 => Keep::Values,
-                _ => Keep::Encoded,
-            },
-            &mut |at| bar.show(at.index as u64, at.count as u64, format!("preparing {}", at.step.name)),
-        )?;
+        let start = Instant::now();
+        let bar = Bar::units("prepare");
+        let server = Server::<S>::open(keys, &subject.network, &subject.weights.weights, keep, &mut |at| {
+            bar.show(at.index as u64, at.count as u64, at.step.name.clone());
+        })?;
+        bar.finish();
         let header = server.results_header(request.header(), request.name())?;
-        let seconds = server.setup().program.symbolic(&server.setup().profile)?.seconds;
+        let prepare = start.elapsed().as_secs_f64();
+        let work = Work::of(&server, header.samples)?;
         eprintln!(
-            "{} samples, about {} on one thread by the cost model",
-            header.samples,
-            units::seconds(seconds * header.samples as f64)
+            "keys read and weights encoded in {}; {}, about {} on one thread by the cost model",
+            units::seconds(prepare),
+            units::count(header.samples, "sample"),
+            units::seconds(work.total)
         );
         let start = Instant::now();
         let mut results = Writer::create(&args.out, &header)?;
         interrupt::remove_on_interrupt(results.part());
-        server.evaluate(&mut request, &mut results, &mut |done, at| {
-            bar.show(done, header.samples, format!("{} ({}/{})", at.step.name, at.index + 1, at.count));
-        })?;
+        let bar = Bar::work("evaluate");
+        server.evaluate(&mut request, &mut results, &mut |done, at| work.show(&bar, done, at))?;
         bar.finish();
         let elapsed = start.elapsed().as_secs_f64();
         let bytes = results.finish()?;
-        Done::of("evaluate", &header, elapsed)
-            .file(&args.out, format!("{} encrypted results, for the owner", header.samples), bytes)
+        Done { prepare_seconds: Some(prepare), ..Done::of("evaluate", &header, elapsed) }
+            .file(
+                &args.out,
+                format!("{}, encrypted, for the owner", units::count(header.samples, "result")),
+                bytes,
+            )
             .tell(args.json)
+    }
+}
+
+/// Encoded weights are kept where they fit into memory with room for the rest.
+fn keep(bytes: f64) -> Keep {
+    match memory::available() {
+        Some(available) if bytes >= 0.6 * available as f64 => Keep::Values,
+        _ => Keep::Encoded,
+    }
+}
+
+/// What there is to do, by the cost model.
+struct Work {
+    /// Seconds a sample of the steps before each one.
+    before: Vec<f64>,
+    sample: f64,
+    total: f64,
+    samples: u64,
+    batch: u64,
+}
+
+impl Work {
+    fn of<S: Scheme>(server: &Server<S>, samples: u64) -> Result<Self, Failure> {
+        let setup = server.setup();
+        let steps = setup.program.symbolic(&setup.profile)?.steps;
+        let (mut before, mut sample) = (Vec::with_capacity(steps.len()), 0.0);
+        for step in &steps {
+            before.push(sample);
+            sample += step.seconds;
+        }
+        Ok(Self { before, sample, total: sample * samples as f64, samples, batch: server.batch() as u64 })
+    }
+
+    /// `done` samples are done, and those after them are at a step.
+    fn show(&self, bar: &Bar, done: u64, at: Progress<'_>) {
+        let running = self.batch.min(self.samples.saturating_sub(done));
+        let before = self.before.get(at.index).copied().unwrap_or_default();
+        let seconds = self.sample * done as f64 + before * running as f64;
+        let micro = |seconds: f64| (seconds * 1e6) as u64;
+        let message = format!("sample {} of {}, {}", done + 1, self.samples, at.step.name);
+        bar.show(micro(seconds), micro(self.total), message);
     }
 }
 

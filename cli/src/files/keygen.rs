@@ -13,6 +13,7 @@ use crate::backends::{self, Task};
 use crate::failure::Failure;
 use crate::job::Subject;
 use crate::planning::plan_for;
+use crate::progress::Bar;
 use crate::{interrupt, units};
 
 #[derive(Args)]
@@ -48,8 +49,8 @@ impl Task for Keygen<'_> {
         let (plan, security) = (&planned.plan, &planned.plan.security);
         eprintln!("{}, {}", S::NAME, plan.parameters);
         eprintln!(
-            "{} rotation keys{}, about {}; {} a sample on one thread, by the cost model",
-            plan.keys.rotations,
+            "{}{}, about {} in the server's memory; {} a sample on one thread, by the cost model",
+            units::count(plan.keys.rotations as u64, "rotation key"),
             if plan.keys.relinearisation { " and one for products" } else { "" },
             units::bytes(plan.keys.estimated_bytes as f64),
             units::seconds(plan.estimated_seconds),
@@ -58,9 +59,11 @@ impl Task for Keygen<'_> {
         let setup = Setup::<S>::of(&subject.network, &subject.weights.weights, planned.compiled)?;
         let mut rng: ChaCha20Rng = rand::make_rng();
         let (secret, evaluation) = (args.owner.join(SECRET), args.server.join(EVALUATION));
+        let bar = Bar::waiting("keygen", "the server's keys".to_owned());
         let sizes = owner::keygen(&setup, &secret, &evaluation, &mut rng, &mut |part| {
             interrupt::remove_on_interrupt(part);
         })?;
+        bar.finish();
         let header = exchange::Reader::open(&evaluation, Kind::EvaluationKeys)?.header().clone();
         Done::of("keygen", &header, start.elapsed().as_secs_f64())
             .file(&secret, "the secret key, for its owner alone", sizes.secret)

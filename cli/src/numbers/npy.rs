@@ -31,22 +31,18 @@ pub(super) fn read(path: &Path, shape: &[usize]) -> Result<Vec<f64>, Failure> {
         return Err(failed(path, format!("an array {got:?} does not fit into a file of {bytes} bytes")));
     }
     let kind = array.dtype().descr();
-    let array = match numbers::<f64, _>(array, |value| value) {
-        Ok(numbers) => return numbers.map_err(|error| failed(path, error)),
-        Err(array) => array,
-    };
-    let array = match numbers::<f32, _>(array, f64::from) {
-        Ok(numbers) => return numbers.map_err(|error| failed(path, error)),
-        Err(array) => array,
-    };
-    let array = match numbers::<u8, _>(array, f64::from) {
-        Ok(numbers) => return numbers.map_err(|error| failed(path, error)),
-        Err(array) => array,
-    };
-    match numbers::<i64, _>(array, |value| value as f64) {
-        Ok(numbers) => numbers.map_err(|error| failed(path, error)),
-        Err(_) => Err(failed(path, format!("it holds {kind}, but f8, f4, u1 or i8 is needed"))),
+    macro_rules! of_type {
+        ($array:expr, $($type:ty)+) => {{
+            let array = $array;
+            $(let array = match numbers::<$type, _>(array, |value| value as f64) {
+                Ok(numbers) => return numbers.map_err(|error| failed(path, error)),
+                Err(array) => array,
+            };)+
+            let _ = array;
+        }};
     }
+    of_type!(array, f64 f32 u8 i8 u16 i16 u32 i32 u64 i64);
+    Err(failed(path, format!("it holds {kind}, but floats of 4 or 8 bytes or integers are needed")))
 }
 
 /// The numbers when they are of type `T`, the file again when they are not.
