@@ -3,6 +3,8 @@
 //! A frame is: magic `HENNA`, format version, backend name, kind of object, fingerprint of the parameters it belongs to,
 //! length of the body, body, CRC-32 of all before it. Numbers are little-endian.
 
+pub mod bits;
+
 use crate::{Error, Result};
 
 /// Things that have bytes.
