@@ -71,7 +71,8 @@ mod tests {
     fn numbers_of_every_width_come_back_in_the_fewest_bytes() {
         for bits in 1..=64 {
             for count in [0, 1, 2, 3, 7, 8, 63, 64, 65, 200] {
-                let number = |i: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(i as u32) & mask(bits);
+                let number =
+                    |i: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(i as u32) & mask(bits);
                 let numbers: Vec<u64> = (1..=count).map(number).collect();
                 let mut packed = Vec::new();
                 pack(&numbers, bits, &mut packed);
