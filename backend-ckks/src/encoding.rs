@@ -8,7 +8,7 @@ mod fft;
 
 use he_traits::{Complex64, Diagonal, Error, Result};
 
-use crate::ring::{Basis, Coefficient, Modulus, Ntt, Poly, Ring};
+use crate::ring::{Basis, Coefficient, Modulus, Multiplier, Ntt, Poly, Ring};
 use fft::Fft;
 
 /// Encodes and decodes vectors for one ring degree. Immutable tables.
@@ -17,8 +17,6 @@ pub struct Encoder {
     fft: Fft,
 }
 
-/// Coefficients from here on are no longer exact in `f64`; they are still integers and encoded as such.
-const EXACT: f64 = (1_u64 << 52) as f64;
 /// Larger coefficients overflow any modulus chain in use.
 const LARGEST: f64 = 1e36;
 
@@ -40,38 +38,33 @@ impl Encoder {
         scale: f64,
         basis: Basis,
     ) -> Result<Poly<Ntt>> {
+        match self.multiplier(op, values, scale)? {
+            Multiplier::Constant(integer) => {
+                let mut x = ring.zero::<Ntt>(basis);
+                x.limbs_mut()
+                    .zip(ring.moduli_of(basis))
+                    .for_each(|(limb, modulus)| limb.fill(modulus.reduce_integer(integer)));
+                Ok(x)
+            }
+            Multiplier::Coefficients(coefficients) => Ok(ring.values_of(basis, &coefficients)),
+            Multiplier::Values(values) => Ok(values),
+        }
+    }
+
+    /// `values` times `scale`, rounded: a constant, or the integer coefficients of a polynomial in the subring of the period.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub fn multiplier(&self, op: &'static str, values: &Diagonal, scale: f64) -> Result<Multiplier> {
         values.check(op, self.degree / 2)?;
         if let Diagonal::Constant(value) = values {
-            return self.constant(ring, op, value * scale, basis);
+            return Ok(Multiplier::Constant(checked(op, 0, value * scale)?));
         }
-        let coefficients = self.coefficients(op, values, scale)?;
-        Ok(transformed(ring, &coefficients, basis))
-    }
-
-    fn constant(&self, ring: &Ring, op: &'static str, scaled: f64, basis: Basis) -> Result<Poly<Ntt>> {
-        let rounded = checked(op, 0, scaled)?;
-        let mut x = ring.zero::<Ntt>(basis);
-        x.limbs_mut()
-            .zip(ring.moduli_of(basis))
-            .for_each(|(limb, modulus)| limb.fill(residue(modulus, rounded)));
-        Ok(x)
-    }
-
-    /// Integer coefficients of the polynomial whose slots are `values` times `scale`.
-    fn coefficients(&self, op: &'static str, values: &Diagonal, scale: f64) -> Result<Vec<f64>> {
         let mut slots = values.complex().into_owned();
         self.fft.inverse(&mut slots);
-        let half = self.degree / 2;
-        let gap = half / slots.len();
-        let mut coefficients = vec![0.0; self.degree];
-        for (i, value) in slots.iter().enumerate() {
-            for (at, part) in [(i * gap, value.re), (half + i * gap, value.im)] {
-                if let Some(coefficient) = coefficients.get_mut(at) {
-                    *coefficient = checked(op, i, part * scale)?;
-                }
-            }
-        }
-        Ok(coefficients)
+        let real = slots.iter().enumerate().map(|(i, value)| checked(op, i, value.re * scale));
+        let imaginary = slots.iter().enumerate().map(|(i, value)| checked(op, i, value.im * scale));
+        Ok(Multiplier::Coefficients(real.chain(imaginary).collect::<Result<_>>()?))
     }
 
     /// All slots of a polynomial over at most two limbs, divided by `scale`. Coefficients must be below half the product of its
@@ -97,23 +90,6 @@ fn checked(op: &'static str, position: usize, scaled: f64) -> Result<f64> {
         value: scaled,
         reason: "times the scale it is too large for the modulus",
     })
-}
-
-#[inline]
-fn residue(modulus: &Modulus, integer: f64) -> u64 {
-    let size = integer.abs();
-    let residue =
-        if size < EXACT { modulus.reduce_word(size as u64) } else { modulus.reduce_signed(size as i128) };
-    if integer < 0.0 { modulus.neg(residue) } else { residue }
-}
-
-fn transformed(ring: &Ring, coefficients: &[f64], basis: Basis) -> Poly<Ntt> {
-    let mut x = ring.zero::<Coefficient>(basis);
-    crate::ring::for_each_limb(&mut x, |index, limb| {
-        let modulus = *ring.modulus(basis, index);
-        limb.iter_mut().zip(coefficients).for_each(|(word, integer)| *word = residue(&modulus, *integer));
-    });
-    ring.to_ntt(x)
 }
 
 /// The coefficients nearest to zero, by the Chinese remainder theorem on the first two limbs.
@@ -165,7 +141,8 @@ mod tests {
     fn slots_are_values_at_the_powers_of_five() {
         let params = Parameters::insecure_for_tests(64, 2, 40).unwrap();
         let values = Diagonal::Complex(vector(32));
-        let coefficients = params.encoder().coefficients("test", &values, 1e12).unwrap();
+        let multiplier = params.encoder().multiplier("test", &values, 1e12).unwrap();
+        let Multiplier::Coefficients(coefficients) = multiplier else { panic!("no constant") };
         for (slot, expected) in vector(32).iter().enumerate() {
             assert!((naive(64, &coefficients, slot) / 1e12 - expected).norm() < 1e-9, "slot {slot}");
         }

@@ -1,14 +1,18 @@
 //! The server's half: computes on ciphertexts with evaluation keys alone.
 
+mod linear;
+mod scalar;
+
 use std::sync::Arc;
 
 use he_traits::{
-    Complex, Diagonal, Error, Evaluator, Keep, Level, LinearMap, Profile, Result, Schedule, Step, bsgs,
+    Complex, Diagonal, Error, Evaluator, Keep, Level, LinearMap, Profile, Result, Schedule, Step,
 };
+use rayon::prelude::*;
 
 use crate::ciphertext::Ciphertext;
 use crate::keys::{EvaluationKeys, GaloisKey};
-use crate::ring::{Digits, Ntt, Poly, Ring};
+use crate::ring::{Ntt, Poly, Ring};
 use crate::{Parameters, profile};
 
 /// A plaintext to multiply by, over the limbs of its level.
@@ -45,10 +49,14 @@ impl CkksEvaluator {
         Ok(Self { params: params.clone(), ring, keys, profile: profile::profile(params), imaginary_unit })
     }
 
-    fn encode(&self, op: &'static str, values: &Diagonal, at: Level) -> Result<Poly<Ntt>> {
-        let top = self.profile.top;
+    /// The canonical scale of a level.
+    fn scale(&self, op: &'static str, at: Level) -> Result<f64> {
         let scale = self.params.scale(at.index()).filter(|_| !at.is_unbounded());
-        let scale = scale.ok_or(Error::LevelRaise { op, from: top, to: at })?;
+        scale.ok_or(Error::LevelRaise { op, from: self.profile.top, to: at })
+    }
+
+    fn encode(&self, op: &'static str, values: &Diagonal, at: Level) -> Result<Poly<Ntt>> {
+        let scale = self.scale(op, at)?;
         self.params.encoder().encode(&self.ring, op, values, scale, self.params.basis(at.index()))
     }
 
@@ -65,7 +73,7 @@ impl CkksEvaluator {
         let level = level_of(d0);
         let key = self.keys.relinearisation.as_ref().filter(|key| key.level() >= level.index());
         let key = key.ok_or(Error::MissingRelinearisation { level })?;
-        let [mut k0, mut k1] = self.ring.key_product(&self.ring.decompose(d2), &key.halves());
+        let [mut k0, mut k1] = self.ring.switch_key(d2, &key.halves());
         self.ring.add_lifted_assign(&mut k0, d0);
         self.ring.add_lifted_assign(&mut k1, d1);
         Ok(self.made(self.ring.mod_down_and_rescale([&k0, &k1])))
@@ -76,13 +84,17 @@ impl CkksEvaluator {
         key.ok_or(Error::MissingRotation { step: step.into(), level: Level::new(level as u32) })
     }
 
-    /// The automorphism of `a`, whose c1 is there in digits.
-    fn turned(&self, a: &Ciphertext, digits: &Digits, galois: &GaloisKey) -> Ciphertext {
-        let product = self.ring.key_product(digits, &galois.key.halves());
+    /// The automorphism of `a`, from the product of its c1 with the key.
+    fn turned(&self, a: &Ciphertext, product: [Poly<Ntt>; 2], galois: &GaloisKey) -> Ciphertext {
         let [mut c0, c1] = self.ring.mod_down([&product[0], &product[1]]);
         self.ring.add_assign(&mut c0, &a.c0);
         let turn = |x: &Poly<Ntt>| self.ring.automorphism(x, &galois.automorphism);
         self.made([turn(&c0), turn(&c1)])
+    }
+
+    /// The automorphism of `a`, by itself.
+    fn turned_once(&self, a: &Ciphertext, galois: &GaloisKey) -> Ciphertext {
+        self.turned(a, self.ring.switch_key(&a.c1, &galois.key.halves()), galois)
     }
 }
 
@@ -90,7 +102,7 @@ impl Evaluator for CkksEvaluator {
     type Ciphertext = Ciphertext;
     type Factor = Factor;
     type Addend = Addend;
-    type Map = bsgs::Map<Self>;
+    type Map = linear::Map;
 
     fn profile(&self) -> &Profile {
         &self.profile
@@ -139,8 +151,10 @@ impl Evaluator for CkksEvaluator {
     }
 
     fn rotate(&self, a: &Ciphertext, step: Step) -> Result<Ciphertext> {
-        let rotated = self.rotate_many(a, &[step])?.into_iter().next();
-        rotated.ok_or_else(|| Error::shape("rotate", "one result", "none"))
+        match step.normalised(self.params.slots()) {
+            0 => Ok(a.clone()),
+            step => Ok(self.turned_once(a, self.rotation_key(step, a.index())?)),
+        }
     }
 
     fn rotate_many(&self, a: &Ciphertext, steps: &[Step]) -> Result<Vec<Ciphertext>> {
@@ -154,22 +168,32 @@ impl Evaluator for CkksEvaluator {
         let digits = self.ring.decompose(&a.c1);
         let rotated = |step: &usize| match step {
             0 => Ok(a.clone()),
-            step => Ok(self.turned(a, &digits, self.rotation_key(*step, a.index())?)),
+            step => {
+                let galois = self.rotation_key(*step, a.index())?;
+                Ok(self.turned(a, self.ring.key_product(&digits, &galois.key.halves()), galois))
+            }
         };
-        steps.iter().map(rotated).collect()
+        steps.par_iter().map(rotated).collect()
     }
 
     fn prepare(&self, map: &Arc<LinearMap>, schedule: &Schedule, at: Level, keep: Keep) -> Result<Self::Map> {
-        // Giant steps turn sums one level lower, so that their keys may be shorter: what runs checks each key's level.
-        let missing = schedule.rotations().into_iter().find(|step| !self.keys.rotations.contains_key(step));
-        if let Some(step) = missing {
-            return Err(Error::MissingRotation { step: step.into(), level: at });
-        }
-        bsgs::prepare(self, map, schedule, at, keep)
+        linear::prepare(self, map, schedule, at, keep)
     }
 
     fn linear(&self, x: &[&Ciphertext], map: &Self::Map) -> Result<Vec<Ciphertext>> {
-        bsgs::linear(self, x, map)
+        linear::apply(self, x, map)
+    }
+
+    fn add_scalar(&self, a: &Ciphertext, constant: f64) -> Result<Ciphertext> {
+        scalar::add(self, a, constant)
+    }
+
+    fn drop_to(&self, a: &Ciphertext, to: Level) -> Result<Ciphertext> {
+        scalar::drop_to(self, a, to)
+    }
+
+    fn combine(&self, terms: &[(f64, &Ciphertext)], constant: f64, to: Level) -> Result<Ciphertext> {
+        scalar::combine(self, terms, constant, to)
     }
 
     fn mul_sum(&self, pairs: &[(&Ciphertext, &Ciphertext)]) -> Result<Ciphertext> {
@@ -212,7 +236,7 @@ impl Complex<Ciphertext> for &CkksEvaluator {
     fn conjugate(&self, x: &Ciphertext) -> Result<Ciphertext> {
         let key = self.keys.conjugation.as_ref().filter(|galois| galois.key.level() >= x.index());
         let key = key.ok_or(Error::MissingConjugation { level: x.level() })?;
-        Ok(self.turned(x, &self.ring.decompose(&x.c1), key))
+        Ok(self.turned_once(x, key))
     }
 
     fn mul_i(&self, x: &Ciphertext) -> Result<Ciphertext> {

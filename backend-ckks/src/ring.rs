@@ -11,6 +11,7 @@ mod arithmetic;
 mod automorphism;
 pub(crate) mod buffer;
 mod conversion;
+mod hoisted;
 mod modulus;
 pub(crate) mod parallel;
 mod poly;
@@ -20,6 +21,7 @@ mod switching;
 mod tests;
 
 pub use automorphism::{Automorphism, GaloisElement};
+pub use hoisted::{Hoisted, Multiplier, Rotated, Sum};
 pub use modulus::{Factor, Modulus};
 pub(crate) use modulus::{WORD_BITS, WORD_MASK};
 pub(crate) use parallel::for_each_limb;

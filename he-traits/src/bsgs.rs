@@ -11,7 +11,9 @@ use std::fmt;
 
 use rayon::prelude::*;
 
-use crate::{Diagonal, Error, Evaluator, Geometry, Keep, Level, LinearMap, Result, Schedule, Step};
+use crate::{
+    BabyGiant, Diagonal, Error, Evaluator, Geometry, Keep, Level, LinearMap, Result, Schedule, Step,
+};
 
 /// A linear map prepared for one level; owns its diagonals.
 pub struct Map<E: Evaluator> {
@@ -39,6 +41,7 @@ struct Term<E: Evaluator> {
 enum Stored<E: Evaluator> {
     Encoded(E::Factor),
     Values(Diagonal),
+    Encrypted(E::Ciphertext),
 }
 
 impl<E: Evaluator> Map<E> {
@@ -77,42 +80,76 @@ pub fn prepare<E: Evaluator>(
     at: Level,
     keep: Keep,
 ) -> Result<Map<E>> {
+    store(map, schedule, evaluator.profile().slots, at, |diagonal| match keep {
+        Keep::Encoded => Ok(Stored::Encoded(evaluator.encode_factor(&diagonal, at)?)),
+        Keep::Values => Ok(Stored::Values(diagonal)),
+    })
+}
+
+/// Prepares `map` with diagonals that `encrypt` makes, at level `at`: weights that the server does not see.
+///
+/// # Errors
+/// As [`prepare`], and those of `encrypt`.
+pub(crate) fn encrypted<E: Evaluator>(
+    map: &LinearMap,
+    schedule: &Schedule,
+    slots: usize,
+    at: Level,
+    encrypt: impl Fn(&Diagonal) -> Result<E::Ciphertext> + Sync,
+) -> Result<Map<E>> {
+    store(map, schedule, slots, at, |diagonal| Ok(Stored::Encrypted(encrypt(&diagonal)?)))
+}
+
+fn store<E: Evaluator>(
+    map: &LinearMap,
+    schedule: &Schedule,
+    slots: usize,
+    at: Level,
+    stored: impl Fn(Diagonal) -> Result<Stored<E>> + Sync,
+) -> Result<Map<E>> {
     at.spend("linear", 1)?;
-    let slots = evaluator.profile().slots;
     let geometry = map.geometry(slots)?;
     let Schedule::Diagonals(baby_giant) = schedule else {
         return Err(Error::Schedule { reason: "a map by diagonals needs baby and giant steps".to_owned() });
     };
-    let fold = geometry.checked_fold(&baby_giant.fold)?;
     let mut baby = vec![BTreeSet::new(); geometry.in_blocks];
     let mut giant = Vec::with_capacity(geometry.out_blocks);
     for out_block in 0..geometry.out_blocks {
-        let mut groups: BTreeMap<usize, Vec<(usize, usize, Diagonal)>> = BTreeMap::new();
-        for ((in_block, step), diagonal) in map.diagonals(slots, out_block, fold)? {
-            let (giant_step, baby_step) = baby_giant.cover(step, slots)?;
-            if let Some(baby) = baby.get_mut(in_block) {
-                baby.insert(baby_step);
+        let groups = groups(map, baby_giant, slots, out_block)?;
+        for (in_block, baby_step, _) in groups.values().flatten() {
+            if let Some(baby) = baby.get_mut(*in_block) {
+                baby.insert(*baby_step);
             }
-            groups.entry(giant_step).or_default().push((
-                in_block,
-                baby_step,
-                rotated_back(&diagonal, giant_step),
-            ));
         }
         let groups = groups.into_iter().map(|(step, terms)| {
-            let terms = terms.into_par_iter().map(|(in_block, baby, diagonal)| {
-                let diagonal = match keep {
-                    Keep::Encoded => Stored::Encoded(evaluator.encode_factor(&diagonal, at)?),
-                    Keep::Values => Stored::Values(diagonal),
-                };
-                Ok(Term { in_block, baby, diagonal })
-            });
+            let terms = terms
+                .into_par_iter()
+                .map(|(in_block, baby, diagonal)| Ok(Term { in_block, baby, diagonal: stored(diagonal)? }));
             Ok(Giant { step, terms: terms.collect::<Result<_>>()? })
         });
         giant.push(groups.collect::<Result<_>>()?);
     }
     let baby = baby.into_iter().map(|steps| steps.into_iter().collect()).collect();
     Ok(Map { geometry, level: at, baby, giant, fold: baby_giant.fold.clone() })
+}
+
+/// What the giant steps of one output block sum: by giant step, for each product the input block, its baby step, and the diagonal
+/// rotated back by the giant step.
+pub type Groups = BTreeMap<usize, Vec<(usize, usize, Diagonal)>>;
+
+/// The diagonals of output block `out_block` of `map`, sorted into the giant steps of a schedule.
+///
+/// # Errors
+/// [`Error::Schedule`] when the schedule does not cover the map or folds where the map cannot, [`Error::Shape`] when the map does not
+/// fit the slots.
+pub fn groups(map: &LinearMap, schedule: &BabyGiant, slots: usize, out_block: usize) -> Result<Groups> {
+    let fold = map.geometry(slots)?.checked_fold(&schedule.fold)?;
+    let mut groups = Groups::new();
+    for ((in_block, step), diagonal) in map.diagonals(slots, out_block, fold)? {
+        let (giant, baby) = schedule.cover(step, slots)?;
+        groups.entry(giant).or_default().push((in_block, baby, rotated_back(&diagonal, giant)));
+    }
+    Ok(groups)
 }
 
 /// The diagonal moved right by `step`.
@@ -189,24 +226,30 @@ fn giant_step<E: Evaluator>(
         .terms
         .par_iter()
         .map(|term| match &term.diagonal {
-            Stored::Encoded(_) => Ok(None),
             Stored::Values(values) => evaluator.encode_factor(values, level).map(Some),
+            Stored::Encoded(_) | Stored::Encrypted(_) => Ok(None),
         })
         .collect::<Result<_>>()?;
-    let mut pairs = Vec::with_capacity(giant.terms.len());
+    let mut plain = Vec::with_capacity(giant.terms.len());
+    let mut encrypted = Vec::new();
     for (term, fresh) in giant.terms.iter().zip(&fresh) {
         let block = if term.baby == 0 {
             x.get(term.in_block).copied()
         } else {
             rotated.get(term.in_block).and_then(|steps| steps.get(&term.baby))
         };
-        let factor = match (&term.diagonal, fresh) {
-            (Stored::Encoded(factor), _) => Some(factor),
-            (Stored::Values(_), fresh) => fresh.as_ref(),
-        };
-        pairs.extend(block.zip(factor));
+        match &term.diagonal {
+            Stored::Encoded(factor) => plain.extend(block.map(|block| (block, factor))),
+            Stored::Values(_) => plain.extend(block.zip(fresh.as_ref())),
+            Stored::Encrypted(diagonal) => encrypted.extend(block.map(|block| (block, diagonal))),
+        }
     }
-    let sum = evaluator.mul_plain_sum(&pairs)?;
+    // A map's diagonals are all of one kind.
+    let sum = if encrypted.is_empty() {
+        evaluator.mul_plain_sum(&plain)?
+    } else {
+        evaluator.mul_sum(&encrypted)?
+    };
     if giant.step == 0 { Ok(sum) } else { evaluator.rotate(&sum, Step::from(giant.step)) }
 }
 

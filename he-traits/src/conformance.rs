@@ -167,6 +167,7 @@ impl<S: ClientScheme> Suite<S> {
         polynomial::run(&mut bench)?;
         capability::run(&mut bench)?;
         linear::layers(&mut bench)?;
+        linear::encrypted(&mut bench)?;
         wire::run(&mut bench, self.foreign.as_ref())?;
         program::run(&mut bench)?;
         let (backend, parameters) = (bench.profile.backend.clone(), bench.profile.parameters.clone());

@@ -138,14 +138,15 @@ impl Ring {
         });
     }
 
-    /// x += y c, where c is the reduced residue `scalars[i]` in limb i.
+    /// x += y c, where c is the reduced residue `scalars[i]` in limb i. y may have more chain limbs, the surplus is left
+    /// out.
     pub fn add_mul_scalar_assign<F: Form>(&self, x: &mut Poly<F>, y: &Poly<F>, scalars: &[u64]) {
-        let basis = same_basis(x, y);
+        let basis = x.basis();
         assert_eq!(scalars.len(), basis.limbs(), "one residue a limb");
         for_each_limb(x, |index, limb| {
             let tables = self.limb(basis, index);
             let scalar = scalars.get(index).copied().unwrap_or_default();
-            tables.add_mul_factor(limb, y.limb(index), tables.modulus().factor(scalar));
+            tables.add_mul_factor(limb, y.limb_of(basis, index), tables.modulus().factor(scalar));
         });
     }
 

@@ -147,6 +147,20 @@ impl Modulus {
         }
     }
 
+    /// An integer held in a float, modulo the prime. From 2^53 on such an integer is a multiple of a power of two, and is
+    /// taken as what it is.
+    #[inline]
+    #[must_use]
+    pub fn reduce_integer(&self, integer: f64) -> u64 {
+        let size = integer.abs();
+        let residue = if size < (1_u64 << WORD_BITS) as f64 {
+            self.reduce_word(size as u64)
+        } else {
+            self.reduce_signed(size as i128)
+        };
+        if integer < 0.0 { self.neg(residue) } else { residue }
+    }
+
     /// base^exponent for a reduced base.
     #[must_use]
     pub fn pow(&self, base: u64, exponent: u64) -> u64 {

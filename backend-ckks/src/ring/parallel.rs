@@ -49,6 +49,21 @@ pub(crate) fn for_each_group<F: Form, S, const K: usize>(
     }
 }
 
+/// `work` on every item, told which; with something that each thread makes once.
+pub(crate) fn for_each_item<T: Send, S>(
+    items: &mut [T],
+    make: impl Fn() -> S + Send + Sync,
+    work: impl Fn(&mut S, usize, &mut T) + Send + Sync,
+) {
+    if rayon::current_num_threads() == 1 {
+        let mut state = make();
+        items.iter_mut().enumerate().for_each(|(index, item)| work(&mut state, index, item));
+    } else {
+        let items = items.par_iter_mut().enumerate().with_max_len(1);
+        items.for_each_init(make, |state, (index, item)| work(state, index, item));
+    }
+}
+
 /// `work` for every item, results in order.
 pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Send + Sync) -> Vec<R> {
     items.par_iter().map(work).collect()

@@ -36,7 +36,8 @@ impl Digits {
         self.count
     }
 
-    fn limb(&self, index: usize, digit: usize) -> &[u64] {
+    /// Lazy values of one digit in one limb.
+    pub(super) fn limb(&self, index: usize, digit: usize) -> &[u64] {
         let start = (index * self.count + digit) * self.degree;
         self.words.get(start..start + self.degree).unwrap_or_default()
     }

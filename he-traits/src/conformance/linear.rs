@@ -1,13 +1,16 @@
 //! Linear maps, held against the map's own meaning.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
 
 use super::bench::{Bench, below};
 use super::maps::{self, MapCase};
 use super::violation::{Outcome, Refusal};
 use crate::{
-    BabyGiant, ClientScheme, Complex64, Diagonal, Evaluator, Function, Keep, Level, LinearMap, LinearStyle,
-    Schedule, SparseMatrix,
+    BabyGiant, ClientScheme, Complex64, Diagonal, EncryptedMap, Encryptor, Evaluator, Function, Keep, Level,
+    LinearMap, LinearStyle, Schedule, SparseMatrix,
 };
 
 /// Values per call: several, because backends share work between them.
@@ -28,6 +31,45 @@ pub(super) fn run<S: ClientScheme>(bench: &mut Bench<S>) -> Outcome {
         refusals(bench, at)?;
     }
     no_level_left(bench, &cases)
+}
+
+/// Maps whose diagonals are encrypted, from the top and from level 1.
+pub(super) fn encrypted<S: ClientScheme>(bench: &mut Bench<S>) -> Outcome {
+    bench.law("encrypted map");
+    let cases = maps::cases(&bench.profile);
+    let cases = bench.pass(|| "schedules of the suite's maps".to_owned(), bench.profile.top, cases)?;
+    for at in ends(bench) {
+        let by_diagonals = cases.iter().filter(|case| matches!(case.schedule, Schedule::Diagonals(_)));
+        for case in by_diagonals.take(2) {
+            apply_encrypted(bench, case, at)?;
+        }
+    }
+    Ok(())
+}
+
+fn apply_encrypted<S: ClientScheme>(bench: &mut Bench<S>, case: &MapCase, at: Level) -> Outcome {
+    let slots = bench.slots();
+    let Some(to) = below(at, 1) else { return Ok(()) };
+    let name = || format!("encrypted map \"{}\"", case.name);
+    let value = value(bench, &case.map)?;
+    let expected = bench.pass(name, at, case.map.apply(slots, &value))?;
+    let inputs: Vec<_> =
+        value.iter().map(|block| bench.encrypt(&diagonal(block), at)).collect::<Outcome<_>>()?;
+    let rng = Mutex::new(ChaCha20Rng::seed_from_u64(bench.options.seed));
+    let encryptor = &bench.owner.encryptor;
+    let map = EncryptedMap::encrypt(&case.map, &case.schedule, slots, at, |values| {
+        let mut rng = rng.lock().unwrap_or_else(PoisonError::into_inner);
+        encryptor.encrypt(values, at, &mut *rng)
+    });
+    let map: EncryptedMap<S::Evaluator> = bench.pass(name, at, map)?;
+    let results = map.linear(bench.e(), &inputs.iter().collect::<Vec<_>>());
+    let results = bench.pass(name, at, results)?;
+    bench.number(name, "output blocks", expected.len(), results.len())?;
+    for (result, expected) in results.into_iter().zip(&expected) {
+        // Both operands carry an encryption's error, so twice as much is in every product.
+        expect_block(bench, name, result, expected, to, 2.0 * case.weight)?;
+    }
+    Ok(())
 }
 
 /// Whole layers, from the top and from level 1.
@@ -95,15 +137,26 @@ fn apply<S: ClientScheme>(bench: &mut Bench<S>, case: &MapCase, at: Level) -> Ou
         bench.number(name, "output blocks", expected.len(), results.len())?;
         for (block, (result, expected)) in results.into_iter().zip(&expected).enumerate() {
             let name = || format!("{}, output block {block}", name());
-            if bench.profile.complex {
-                bench.expect_complex(name, Ok(result), expected, to, case.weight)?;
-            } else {
-                let expected: Vec<f64> = expected.iter().map(|v| v.re).collect();
-                bench.expect(name, Ok(result), &expected, to, case.weight)?;
-            }
+            expect_block(bench, name, result, expected, to, case.weight)?;
         }
     }
     Ok(())
+}
+
+/// A block that must hold `expected`: its real parts, where slots are real.
+fn expect_block<S: ClientScheme>(
+    bench: &mut Bench<S>,
+    name: impl Fn() -> String,
+    result: S::Ciphertext,
+    expected: &[Complex64],
+    to: Level,
+    weight: f64,
+) -> Outcome {
+    if bench.profile.complex {
+        return bench.expect_complex(name, Ok(result), expected, to, weight).map(drop);
+    }
+    let expected: Vec<f64> = expected.iter().map(|v| v.re).collect();
+    bench.expect(name, Ok(result), &expected, to, weight).map(drop)
 }
 
 /// A layer against its parts: the map, a bias that differs from block to block, and a function where the scheme has them.
@@ -138,12 +191,7 @@ fn layer<S: ClientScheme>(bench: &mut Bench<S>, case: &MapCase, at: Level) -> Ou
     bench.number(name, "output blocks", expected.len(), results.len())?;
     for (block, (result, expected)) in results.into_iter().zip(&expected).enumerate() {
         let name = || format!("{}, output block {block}", name());
-        if bench.profile.complex {
-            bench.expect_complex(name, Ok(result), expected, to, case.weight + 1.0)?;
-        } else {
-            let expected: Vec<f64> = expected.iter().map(|v| v.re).collect();
-            bench.expect(name, Ok(result), &expected, to, case.weight + 1.0)?;
-        }
+        expect_block(bench, name, result, expected, to, case.weight + 1.0)?;
     }
     Ok(())
 }

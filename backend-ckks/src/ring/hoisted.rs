@@ -1,0 +1,272 @@
+//! Sums of plaintext products over hoisted rotations: the inner part of a linear map by baby and giant steps.
+//!
+//! Double hoisting (Bossuat, Mouchet, Troncoso-Pastoriza and Hubaux 2021, section 4.2): rotated inputs stay modulo the
+//! special primes too, as they come out of the product with the key, and so do the sums of their products with plaintexts.
+//! No rotated input is ever divided by the special modulus.
+//!
+//! All sums are made limb by limb: the rotated inputs of one limb are used by every sum before those of the next limb are
+//! made, so that they never exist as whole polynomials.
+
+use super::buffer::Buffer;
+use super::parallel::for_each_item;
+use super::poly::{Basis, Coefficient, Ntt, Poly};
+use super::switching::{Digits, KeyHalves};
+use super::{Automorphism, Ring};
+
+/// Words of all rotated inputs together that one run of the sums goes over: they stay in a second-level cache while every
+/// sum reads them.
+const CACHED_WORDS: usize = 1 << 16;
+
+/// Least words of a run.
+const LEAST_RUN: usize = 256;
+
+/// A ciphertext whose rotations are summed.
+pub struct Hoisted<'a> {
+    /// Both halves, over chain limbs.
+    pub halves: [&'a Poly<Ntt>; 2],
+    /// The digits of the second half; needed where some rotation is not the identity.
+    pub digits: Option<Digits>,
+}
+
+/// A rotation of one of the inputs.
+pub struct Rotated<'a> {
+    /// Which input.
+    pub input: usize,
+    /// Key (under the inverse automorphism) and automorphism; none for the identity.
+    pub by: Option<(Vec<KeyHalves<'a>>, &'a Automorphism)>,
+}
+
+/// A plaintext that multiplies.
+#[derive(Clone, Debug)]
+pub enum Multiplier {
+    /// Values over the basis of the sums.
+    Values(Poly<Ntt>),
+    /// Integer coefficients, transformed whenever they are used; coefficient i belongs to X^(i gap), where the gap is N
+    /// divided by their number.
+    Coefficients(Vec<f64>),
+    /// The same integer everywhere.
+    Constant(f64),
+}
+
+/// A sum of products: each a multiplier with the index of a rotated input.
+#[derive(Clone, Debug, Default)]
+pub struct Sum {
+    /// Products with values, or with coefficients: all of one kind.
+    pub terms: Vec<(usize, Multiplier)>,
+    /// Products with constants.
+    pub constants: Vec<(usize, f64)>,
+}
+
+impl Sum {
+    /// Adds a product to the sum.
+    pub fn push(&mut self, rotated: usize, multiplier: Multiplier) {
+        match multiplier {
+            Multiplier::Constant(value) => self.constants.push((rotated, value)),
+            other => self.terms.push((rotated, other)),
+        }
+    }
+
+    /// Number of products.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.terms.len() + self.constants.len()
+    }
+
+    /// Whether there is no product.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn transforms(&self) -> usize {
+        self.terms.iter().filter(|(_, multiplier)| matches!(multiplier, Multiplier::Coefficients(_))).count()
+    }
+}
+
+/// Scratch of one thread.
+struct Scratch {
+    /// Both halves of every rotated input in one limb.
+    rotated: Buffer,
+    /// A key product before its permutation.
+    product: Buffer,
+    /// Transformed multipliers of one sum.
+    multipliers: Buffer,
+}
+
+/// One limb of both halves of every sum.
+type Row<'a> = Vec<[&'a mut [u64]; 2]>;
+
+/// Where the work takes place.
+#[derive(Clone, Copy)]
+struct Place {
+    basis: Basis,
+    index: usize,
+}
+
+impl Ring {
+    /// For each of `sums` the sum of its products, over the chain limbs of the inputs; with `extended` over the special
+    /// limbs too, and P times as large, P the product of the special primes.
+    ///
+    /// Without `extended` all rotations must be the identity. Indices that name nothing count as zero.
+    #[must_use]
+    pub fn hoisted_sums(
+        &self,
+        inputs: &[Hoisted<'_>],
+        rotated: &[Rotated<'_>],
+        sums: &[&Sum],
+        extended: bool,
+    ) -> Vec<[Poly<Ntt>; 2]> {
+        let chain = inputs.first().map_or(0, |input| input.halves[0].basis().chain);
+        let basis = if extended { self.extended(chain) } else { Basis::chain(chain) };
+        let mut out: Vec<[Poly<Ntt>; 2]> =
+            sums.iter().map(|_| [self.scratch(basis), self.scratch(basis)]).collect();
+        let mut rows: Vec<Row<'_>> = (0..basis.limbs()).map(|_| Vec::with_capacity(sums.len())).collect();
+        for pair in &mut out {
+            let [first, second] = pair.each_mut().map(|half| half.limbs_mut());
+            rows.iter_mut().zip(first.zip(second)).for_each(|(row, (x, y))| row.push([x, y]));
+        }
+        let transforms = sums.iter().map(|sum| sum.transforms()).max().unwrap_or(0);
+        let copies = if extended { rotated.len() } else { 0 };
+        let scratch = || Scratch {
+            rotated: Buffer::scratch(2 * copies * self.degree()),
+            product: Buffer::scratch(2 * self.degree()),
+            multipliers: Buffer::scratch(transforms * self.degree()),
+        };
+        for_each_item(&mut rows, scratch, |scratch, index, row| {
+            let place = Place { basis, index };
+            if !extended {
+                let operand = |which: usize| {
+                    let input = rotated.get(which).and_then(|rotation| inputs.get(rotation.input));
+                    input.map_or([&[][..], &[]], |input| input.halves.map(|half| half.limb(index)))
+                };
+                self.sum_limb(place, row, sums, rotated.len(), &mut scratch.multipliers, operand);
+                return;
+            }
+            let words = scratch.rotated.chunks_exact_mut(2 * self.degree());
+            for (rotation, words) in rotated.iter().zip(words) {
+                self.rotate_limb(place, inputs, rotation, &mut scratch.product, words);
+            }
+            let copies = &scratch.rotated;
+            let operand = |which: usize| {
+                let start = 2 * which * self.degree();
+                let halves = copies.get(start..start + 2 * self.degree());
+                halves.map_or([&[][..], &[]], |halves| halves.split_at(self.degree()).into())
+            };
+            self.sum_limb(place, row, sums, rotated.len(), &mut scratch.multipliers, operand);
+        });
+        drop(rows);
+        out
+    }
+
+    /// P times a rotated input in one limb: both halves, one after the other.
+    fn rotate_limb(
+        &self,
+        place: Place,
+        inputs: &[Hoisted<'_>],
+        rotation: &Rotated<'_>,
+        product: &mut [u64],
+        out: &mut [u64],
+    ) {
+        let Place { basis, index } = place;
+        let limb = self.limb(basis, index);
+        let Some(input) = inputs.get(rotation.input) else { return out.fill(0) };
+        // P is zero modulo the special primes.
+        let lift = self.lifts.get(index).filter(|_| index < basis.chain);
+        let (Some((key, automorphism)), Some(digits)) = (&rotation.by, &input.digits) else {
+            out.fill(0);
+            for (out, half) in out.chunks_exact_mut(self.degree()).zip(input.halves) {
+                lift.into_iter().for_each(|lift| limb.add_mul_factor(out, half.limb(index), *lift));
+            }
+            return;
+        };
+        let (b, a) = product.split_at_mut(self.degree());
+        let mut row = [b, a];
+        limb.inner_products(&mut row, digits.count(), |digit| {
+            let halves = key.get(digit).map(|halves| halves.map(|half| half.limb_of(basis, index)));
+            (digits.limb(index, digit), halves.unwrap_or_default())
+        });
+        let [b, _] = &mut row;
+        lift.into_iter().for_each(|lift| limb.add_mul_factor(b, input.halves[0].limb(index), *lift));
+        for (out, half) in out.chunks_exact_mut(self.degree()).zip(&row) {
+            self.path().permute(out, half, automorphism);
+        }
+    }
+
+    /// All sums in one limb, run by run.
+    fn sum_limb<'a>(
+        &self,
+        place: Place,
+        row: &mut Row<'_>,
+        sums: &[&Sum],
+        operands: usize,
+        multipliers: &mut [u64],
+        operand: impl Fn(usize) -> [&'a [u64]; 2],
+    ) {
+        let Place { basis, index } = place;
+        let limb = self.limb(basis, index);
+        let transforms = !multipliers.is_empty();
+        // Fresh multipliers are made for a whole limb of one sum.
+        let run = if transforms {
+            self.degree()
+        } else {
+            (CACHED_WORDS / (2 * operands.max(1))).next_power_of_two().max(LEAST_RUN)
+        };
+        for start in (0..self.degree()).step_by(run) {
+            let range = start..(start + run).min(self.degree());
+            let part = |words: &'a [u64]| words.get(range.clone()).unwrap_or_default();
+            for (sum, [x, y]) in sums.iter().zip(row.iter_mut()) {
+                if transforms {
+                    self.transform_multipliers(place, sum, multipliers);
+                }
+                let (Some(x), Some(y)) = (x.get_mut(range.clone()), y.get_mut(range.clone())) else { return };
+                let mut outs = [x, y];
+                limb.inner_products(&mut outs, sum.terms.len(), |i| {
+                    let Some((which, multiplier)) = sum.terms.get(i) else { return (&[], [&[], &[]]) };
+                    let values = match multiplier {
+                        Multiplier::Values(values) => values.limb_of(basis, index),
+                        _ => multipliers.get(i * self.degree()..(i + 1) * self.degree()).unwrap_or_default(),
+                    };
+                    (values.get(range.clone()).unwrap_or_default(), operand(*which).map(part))
+                });
+                for (which, integer) in &sum.constants {
+                    let factor = limb.modulus().factor(limb.modulus().reduce_integer(*integer));
+                    for (out, half) in outs.iter_mut().zip(operand(*which)) {
+                        limb.add_mul_factor(out, part(half), factor);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The multipliers of one sum that are kept as coefficients, as lazy values in one limb.
+    fn transform_multipliers(&self, place: Place, sum: &Sum, out: &mut [u64]) {
+        let limb = self.limb(place.basis, place.index);
+        for (out, (_, multiplier)) in out.chunks_exact_mut(self.degree()).zip(&sum.terms) {
+            if let Multiplier::Coefficients(coefficients) = multiplier {
+                self.spread(out, limb.modulus(), coefficients);
+                limb.forward_lazy(out);
+            }
+        }
+    }
+
+    /// Residues of integer coefficients, N or a part of N of them at even gaps.
+    fn spread(&self, out: &mut [u64], modulus: &super::Modulus, coefficients: &[f64]) {
+        let gap = (self.degree() / coefficients.len().max(1)).max(1);
+        if gap > 1 {
+            out.fill(0);
+        }
+        for (word, &integer) in out.iter_mut().step_by(gap).zip(coefficients) {
+            *word = modulus.reduce_integer(integer);
+        }
+    }
+
+    /// Integer coefficients, N or a part of N of them at even gaps, in values over `basis`.
+    #[must_use]
+    pub fn values_of(&self, basis: Basis, coefficients: &[f64]) -> Poly<Ntt> {
+        let mut x = self.scratch::<Coefficient>(basis);
+        super::for_each_limb(&mut x, |index, limb| {
+            self.spread(limb, self.modulus(basis, index), coefficients)
+        });
+        self.to_ntt(x)
+    }
+}
