@@ -52,7 +52,7 @@ pub use encoding::Encoder;
 pub use error::Error;
 pub use evaluator::{Addend, CkksEvaluator, Factor};
 pub use keys::{EvaluationKeys, GaloisKey, SwitchingKey};
-pub use noise::{Magnitude, Noise, NoiseModel};
+pub use noise::{Noise, NoiseModel, NoiseSimulator, NoisyFactor};
 pub use parameters::{Literal, Parameters};
 pub use security::{DEGREES, Limit, SecretKind, limit};
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::encoding::Encoder;
 use crate::error::Error;
+use crate::noise::NoiseModel;
 use crate::ring::{Basis, Ring};
 use crate::security::{self, SecretKind};
 
@@ -196,9 +197,11 @@ impl Parameters {
         self.shared.fingerprint
     }
 
-    /// Bits of absolute precision to expect in the worst slot, for values near 1 after a product.
+    /// Bits of absolute precision to expect in the worst slot, for values near 1 after a product at any level: what
+    /// [`NoiseModel`] says of operands that are themselves results of products.
     pub fn precision_bits(&self) -> f64 {
-        self.literal().scale.log2() - select::lost_bits(self.degree())
+        let model = NoiseModel::new(self);
+        model.precision_bits(model.product())
     }
 }
 

@@ -3,9 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use backend_ckks::ring::{Basis, Coefficient, Ntt, Poly, Ring};
-use backend_ckks::{
-    Ciphertext, Ckks, CkksDecryptor, CkksEvaluator, Error, Magnitude, Noise, NoiseModel, Parameters, Release,
-};
+use backend_ckks::{Ciphertext, Ckks, CkksDecryptor, Error, Noise, NoiseSimulator, Parameters, Release};
 use he_traits::{
     ClientScheme, Complex64, Decryptor, Diagonal, Encryptor, Evaluator, KeyNeeds, Keys, Level, Scheme,
 };
@@ -49,12 +47,15 @@ impl Scene {
     }
 }
 
-/// The rotated square and its error, from what a server does.
-fn computed(server: &CkksEvaluator, x: &Ciphertext, params: &Parameters) -> (Ciphertext, Noise) {
-    let model = NoiseModel::new(params);
-    let noise = model.encrypted_with_public_key(Magnitude::within(1.0), params.depth()).unwrap();
-    let result = server.rotate(&server.mul(x, x).unwrap(), 3.into()).unwrap();
-    (result, model.rotate(&model.square(&noise).unwrap()))
+/// What the server is asked for: the rotated square.
+fn program<E: Evaluator>(e: &E, x: &E::Ciphertext) -> E::Ciphertext {
+    e.rotate(&e.mul(x, x).unwrap(), 3.into()).unwrap()
+}
+
+/// The noise of a fresh ciphertext.
+fn fresh_noise(params: &Parameters, level: usize) -> Noise {
+    let values = Diagonal::Real(values(params));
+    NoiseSimulator::new(params).encrypted_with_public_key(&values, 1.0, level, 1).unwrap()
 }
 
 /// What anyone can do who holds a ciphertext and its decryption: `c0 + c1 s` is the plaintext, which the decryption encodes again, so
@@ -112,7 +113,7 @@ fn plain_decryptions_give_the_key_away() {
 
     let keys = std::mem::replace(&mut scene.keys.evaluation, empty(&params));
     let server = Ckks::evaluator(&params, keys).unwrap();
-    let (y, _) = computed(&server, &x, &params);
+    let y = program(&server, &x);
     let shared = scene.decryptor.decrypt_complex(&y).unwrap();
     assert!(is_the_secret(&scene, &recover(&params, &y, &shared)), "from a computed one");
 }
@@ -130,9 +131,9 @@ fn flooded_decryptions_do_not() {
     let keys = std::mem::replace(&mut scene.keys.evaluation, empty(&params));
     let server = Ckks::evaluator(&params, keys).unwrap();
     let x = scene.fresh();
-    let (y, computed) = computed(&server, &x, &params);
-    let fresh =
-        NoiseModel::new(&params).encrypted_with_public_key(Magnitude::within(1.0), params.depth()).unwrap();
+    let y = program(&server, &x);
+    let fresh = fresh_noise(&params, DEPTH);
+    let computed = program(&NoiseSimulator::new(&params), &fresh);
     let release = Release { queries: QUERIES, bits: 10 };
     for (x, noise) in [(&x, fresh), (&y, computed)] {
         // All queries on one ciphertext, averaged: what helps an attacker most.
@@ -156,8 +157,7 @@ fn what_is_released_is_as_precise_as_it_says() {
     let params = Parameters::secure(DEGREE, DEPTH, 45).unwrap();
     let mut scene = scene(params.clone(), 3);
     let x = scene.fresh();
-    let model = NoiseModel::new(&params);
-    let noise = model.encrypted_with_public_key(Magnitude::within(1.0), DEPTH).unwrap();
+    let noise = fresh_noise(&params, DEPTH);
     for bits in [0, 4, 12] {
         let release = Release { queries: 2, bits };
         let released = scene.decryptor.decrypt_for_release(&x, &noise, release, &mut scene.rng).unwrap();
@@ -181,12 +181,13 @@ fn two_releases_differ_and_more_queries_take_more_noise() {
     let params = Parameters::secure(DEGREE, DEPTH, 45).unwrap();
     let mut scene = scene(params.clone(), 4);
     let x = scene.fresh();
-    let noise = NoiseModel::new(&params).encrypted_with_public_key(Magnitude::within(1.0), DEPTH).unwrap();
+    let noise = fresh_noise(&params, DEPTH);
     let mut of = |queries, bits| {
         scene.decryptor.decrypt_for_release(&x, &noise, Release { queries, bits }, &mut scene.rng).unwrap()
     };
     let (once, again) = (of(1, 8), of(1, 8));
     assert_ne!(once.slots, again.slots);
+    assert!((noise.clone().with_heuristic_bound(3.0).bound() / noise.variance().sqrt() - 8.0).abs() < 1e-9);
     assert!((of(16, 8).deviation / once.deviation - 4.0).abs() < 0.01);
     assert!((of(1, 12).deviation / once.deviation - 4.0).abs() < 0.01);
 }
@@ -196,8 +197,7 @@ fn a_release_without_precision_or_sense_is_refused() {
     let params = Parameters::secure(DEGREE, DEPTH, 40).unwrap();
     let mut scene = scene(params.clone(), 5);
     let x = scene.fresh();
-    let model = NoiseModel::new(&params);
-    let noise = model.encrypted_with_public_key(Magnitude::within(1.0), DEPTH).unwrap();
+    let noise = fresh_noise(&params, DEPTH);
     let mut refused = |noise: &Noise, queries, bits| {
         scene.decryptor.decrypt_for_release(&x, noise, Release { queries, bits }, &mut scene.rng).unwrap_err()
     };
@@ -209,11 +209,13 @@ fn a_release_without_precision_or_sense_is_refused() {
         other => panic!("{other:?}"),
     }
     assert!(matches!(refused(&noise, 0, 10), he_traits::Error::Parameters { .. }));
-    let lower = model.encrypted(Magnitude::within(1.0), 1).unwrap();
-    assert!(matches!(refused(&lower, 1, 10), he_traits::Error::Parameters { .. }));
+    assert!(matches!(refused(&fresh_noise(&params, 1), 1, 10), he_traits::Error::Parameters { .. }));
     let y = scene.fresh_at(1);
-    let unbounded = noise.with_values(Magnitude::within(f64::INFINITY));
-    let unbounded = model.mul(&unbounded, &unbounded).unwrap();
+    let simulator = NoiseSimulator::new(&params);
+    let unbounded = simulator
+        .encrypted(&Diagonal::Constant(1.0), f64::INFINITY, DEPTH, 1)
+        .and_then(|x| simulator.mul(&x, &x))
+        .unwrap();
     let release = Release { queries: 1, bits: 0 };
     let endless = scene.decryptor.decrypt_for_release(&y, &unbounded, release, &mut scene.rng);
     assert!(matches!(endless, Err(he_traits::Error::Parameters { .. })));

@@ -28,7 +28,7 @@ pub struct Released {
     pub slots: Vec<Complex64>,
     /// Bits of absolute precision that the noise leaves in the worst slot.
     pub precision_bits: f64,
-    /// Standard deviation of the noise in a slot, as a complex number.
+    /// Standard deviation of the error of a slot, as a complex number.
     pub deviation: f64,
 }
 
@@ -37,8 +37,8 @@ impl CkksDecryptor {
     /// ciphertext, which would reveal the key (Li and Micciancio 2021).
     ///
     /// The deviation is `sqrt(12 queries) 2^(bits / 2) t`, t a bound on the norm of the error polynomial (Li, Micciancio, Schultz-Wu
-    /// and Sorrell 2022, section 4): t is the root of N times [`Noise::bound`]. `noise` is that of the program that was run, from
-    /// a [`NoiseModel`], with values as large as they can be. It must not come from whoever ran it: the guarantee is for a
+    /// and Sorrell 2022, section 4): t is [`Noise::bound`] in units of the scale. `noise` is that of the program that
+    /// was run, from a [`NoiseSimulator`](crate::NoiseSimulator) with inputs as large as they can be. It must not come from whoever ran it: the guarantee is for a
     /// server that computes what was agreed (a passive adversary), and a larger error than stated voids it (Guo, Nabokov, Suvanto
     /// and Johansson 2024; Alexandru, Al Badawi, Micciancio and Polyakov 2024).
     ///
@@ -60,17 +60,20 @@ impl CkksDecryptor {
                 Error::Parameter { what: "level of the noise", got: noise.level() as f64, expected }.into()
             );
         }
-        let model = NoiseModel::new(params);
-        let deviation = flooding(&model, noise, release)?;
-        let slots_deviation = model.slot_deviation(&noise.flooded(deviation));
-        let precision_bits = -(model.worst_of_slots() * slots_deviation).log2();
+        let scale = params.scale(x.index()).unwrap_or_default();
+        let degree = params.degree() as f64;
+        let deviation = flooding(noise.bound() * scale, release)?;
+        // A slot is a sum of N coefficients, each turned.
+        let in_slots = deviation * degree.sqrt() / scale;
+        let variance = noise.variance() + in_slots * in_slots;
+        let precision_bits = NoiseModel::new(params).precision_bits(variance);
         if precision_bits <= 0.0 {
             return Err(Error::NoPrecision {
                 queries: release.queries,
                 bits: release.bits,
-                noise: noise.bound().log2(),
+                noise: (noise.bound() * scale / degree.sqrt()).log2(),
                 flooding: deviation.log2(),
-                scale: params.scale(x.index()).unwrap_or_default().log2(),
+                scale: scale.log2(),
                 missing: -precision_bits,
             }
             .into());
@@ -86,16 +89,15 @@ impl CkksDecryptor {
         let mut flood = ring.from_signed(message.basis(), &gaussian.samples(params.degree(), &mut rng));
         ring.add_assign(&mut message, &flood);
         flood.zeroize();
-        Ok(Released { slots: self.decoded(x, &message)?, precision_bits, deviation: slots_deviation })
+        Ok(Released { slots: self.decoded(x, &message)?, precision_bits, deviation: variance.sqrt() })
     }
 }
 
-/// Standard deviation of the flooding noise of a coefficient.
-fn flooding(model: &NoiseModel, noise: &Noise, release: Release) -> std::result::Result<f64, Error> {
+/// Standard deviation of the flooding noise of a coefficient, for error polynomials of at most this norm.
+fn flooding(norm: f64, release: Release) -> std::result::Result<f64, Error> {
     if release.queries == 0 {
         return Err(Error::Parameter { what: "queries", got: 0.0, expected: "one at least" });
     }
-    let norm = noise.bound() * model.degree().sqrt();
     if !norm.is_finite() {
         return Err(Error::Parameter { what: "bound of the noise", got: norm, expected: "a finite number" });
     }

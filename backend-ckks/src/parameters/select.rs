@@ -14,6 +14,8 @@ const SCALE_BITS: std::ops::RangeInclusive<u32> = 20..=48;
 /// Bits by which the special primes' product exceeds a digit, where security leaves room: noise of key switching then vanishes
 /// below that of rescaling.
 const KEY_ROOM_BITS: f64 = 6.0;
+/// Scales tried above the first: a product's noise, and the worst slot, take one or two bits more than a rescale.
+const MOST_MORE_BITS: u32 = 6;
 
 impl Parameters {
     /// Secure parameters of ring degree `degree` with `depth` levels and a scale near 2^`scale_bits`.
@@ -37,7 +39,7 @@ impl Parameters {
     /// # Errors
     /// [`Error::NoSecureSet`] when no ring of the tables is large enough.
     pub fn smallest(depth: usize, scale_bits: u32, slots: usize) -> Result<Self, Error> {
-        Self::search(depth, slots, headroom(scale_bits), |_| scale_bits)
+        Self::search(depth, slots, headroom(scale_bits), |_| scale_bits, f64::NEG_INFINITY)
     }
 
     /// The smallest secure set whose results are good to about `precision_bits` (see [`Parameters::precision_bits`]) and whose
@@ -48,24 +50,40 @@ impl Parameters {
     pub fn for_precision(depth: usize, precision_bits: u32, slots: usize, bound: f64) -> Result<Self, Error> {
         // One bit for the sign, one so that noise cannot carry a value at the bound over the edge.
         let headroom = 2 + bound.max(1.0).log2().ceil() as u32;
-        Self::search(depth, slots, headroom, |degree| {
-            (precision_bits + lost_bits(degree).ceil() as u32).max(*SCALE_BITS.start())
-        })
+        Self::search(
+            depth,
+            slots,
+            headroom,
+            |degree| {
+                // The scale's bits above the noise, to begin with: a rescale's error alone takes log2(N) of them.
+                (precision_bits + degree.ilog2()).max(*SCALE_BITS.start())
+            },
+            f64::from(precision_bits),
+        )
     }
 
+    /// The smallest ring that holds `depth` levels and gives `precision`, with the smallest scale for it from `scale_bits` on.
     fn search(
         depth: usize,
         slots: usize,
         headroom: u32,
         scale_bits: impl Fn(usize) -> u32,
+        precision: f64,
     ) -> Result<Self, Error> {
         let (mut bits, mut needs) = (0, 0.0);
         for degree in DEGREES.into_iter().filter(|degree| degree / 2 >= slots) {
-            bits = scale_bits(degree);
-            let literal = literal(degree, depth, bits, headroom, security_bits(degree)?)?;
-            match Self::new(literal) {
-                Err(Error::Insecure { bits, .. }) => needs = bits,
-                other => return other,
+            for more in 0..MOST_MORE_BITS {
+                bits = scale_bits(degree) + more;
+                let literal = literal(degree, depth, bits, headroom, security_bits(degree)?)?;
+                match Self::new(literal) {
+                    Ok(params) if params.precision_bits() >= precision => return Ok(params),
+                    Ok(_) => {}
+                    Err(Error::Insecure { bits, .. }) => {
+                        needs = bits;
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
         Err(Error::NoSecureSet { depth, scale_bits: bits, slots, needs })
@@ -80,12 +98,6 @@ fn security_bits(degree: usize) -> Result<f64, Error> {
     let secret = SecretKind::Ternary;
     let limit = security::limit(degree, secret).ok_or(Error::NoTable { degree, secret })?;
     Ok(f64::from(limit.log2_modulus))
-}
-
-/// Bits between the scale and the worst slot: a rescale rounds with an error of deviation 0.24 N a slot (ternary secret), the
-/// worst of N / 2 slots is about four times that, and two bits are for the operands' own errors in a product.
-pub(super) fn lost_bits(degree: usize) -> f64 {
-    (degree as f64).log2() + 2.0
 }
 
 fn literal(
