@@ -4,7 +4,7 @@ use he_traits::{Error, Evaluator, Level, Result};
 
 use super::CkksEvaluator;
 use crate::ciphertext::Ciphertext;
-use crate::ring::{Basis, Ntt, Poly};
+use crate::ring::Basis;
 
 /// Largest multiple that is taken without spending a level.
 const LARGEST_MULTIPLE: f64 = (1 << 20) as f64;
@@ -13,15 +13,6 @@ impl CkksEvaluator {
     /// Residues of an integer for the limbs of `basis`.
     fn residues(&self, integer: f64, basis: Basis) -> Vec<u64> {
         self.ring.moduli_of(basis).map(|modulus| modulus.reduce_integer(integer)).collect()
-    }
-
-    /// sum += integer x, over the limbs of the sum, of which x may have more.
-    fn add_multiple(&self, sum: &mut [Poly<Ntt>; 2], x: &Ciphertext, integer: f64) {
-        let basis = sum[0].basis();
-        let residues = self.residues(integer, basis);
-        for (sum, half) in sum.iter_mut().zip([&x.c0, &x.c1]) {
-            self.ring.add_mul_scalar_assign(sum, half, &residues);
-        }
     }
 }
 
@@ -51,16 +42,12 @@ pub(super) fn combine(
     to: Level,
 ) -> Result<Ciphertext> {
     const OP: &str = "combine";
-    if terms.is_empty() {
-        return Err(Error::shape(OP, "at least one term", "none"));
-    }
     let scale = e.scale(OP, to)?;
     let basis = e.params.basis(to.index());
     let above = Basis::chain(basis.chain + 1);
-    let mut rescaled: Option<[Poly<Ntt>; 2]> = None;
-    let mut sum: Option<[Poly<Ntt>; 2]> = None;
+    let (mut as_they_are, mut rescaled) = (Vec::new(), Vec::new());
     for (coefficient, x) in terms {
-        let from = x.level();
+        let (from, halves) = (x.level(), [&x.c0, &x.c1]);
         if from < to {
             return Err(Error::LevelRaise { op: OP, from, to });
         }
@@ -69,25 +56,27 @@ pub(super) fn combine(
                 let op = "combine with a fraction at the target level";
                 return Err(Error::LevelExhausted { op, level: from, needs: 1 });
             }
-            let sum = sum.get_or_insert_with(|| [e.ring.zero(basis), e.ring.zero(basis)]);
-            e.add_multiple(sum, x, *coefficient);
+            as_they_are.push((e.residues(*coefficient, basis), halves));
         } else {
             // S(to) q / S(from): after the division by q the term is at the scale S(to).
             let prime = e.ring.modulus(above, basis.chain).value() as f64;
             let factor = scaled(OP, *coefficient, scale * prime / e.scale(OP, from)?)?;
-            let sum = rescaled.get_or_insert_with(|| [e.ring.zero(above), e.ring.zero(above)]);
-            e.add_multiple(sum, x, factor);
+            rescaled.push((e.residues(factor, above), halves));
         }
     }
-    let rescaled = rescaled.map(|[c0, c1]| e.ring.rescale([&c0, &c1]));
-    let sum = match (sum, rescaled) {
-        (Some(mut sum), Some(more)) => {
-            sum.iter_mut().zip(&more).for_each(|(x, y)| e.ring.add_assign(x, y));
-            sum
-        }
-        (Some(sum), None) | (None, Some(sum)) => sum,
-        (None, None) => return Err(Error::shape(OP, "at least one term", "none")),
-    };
+    let mut parts = Vec::with_capacity(2);
+    if !as_they_are.is_empty() {
+        parts.push(e.ring.linear_combination_pair(basis, &as_they_are));
+    }
+    if !rescaled.is_empty() {
+        let [c0, c1] = e.ring.linear_combination_pair(above, &rescaled);
+        parts.push(e.ring.rescale([&c0, &c1]));
+    }
+    let sums = parts.into_iter().reduce(|mut sum, more| {
+        sum.iter_mut().zip(&more).for_each(|(x, y)| e.ring.add_assign(x, y));
+        sum
+    });
+    let sum = sums.ok_or_else(|| Error::shape(OP, "at least one term", "none"))?;
     let sum = e.made(sum);
     if constant == 0.0 { Ok(sum) } else { e.add_scalar(&sum, constant) }
 }

@@ -4,8 +4,12 @@
 
 use super::Ring;
 use super::automorphism::{Automorphism, GaloisElement};
+use super::modulus::Factor;
 use super::parallel::{for_each_limb, for_each_row};
 use super::poly::{Basis, Coefficient, Form, Ntt, Poly};
+
+/// Words of a sum that are worked on together.
+const RUN: usize = 1 << 10;
 
 impl Ring {
     /// Values from coefficients: the forward transform, in place.
@@ -138,16 +142,33 @@ impl Ring {
         });
     }
 
-    /// x += y c, where c is the reduced residue `scalars[i]` in limb i. y may have more chain limbs, the surplus is left
-    /// out.
-    pub fn add_mul_scalar_assign<F: Form>(&self, x: &mut Poly<F>, y: &Poly<F>, scalars: &[u64]) {
-        let basis = x.basis();
-        assert_eq!(scalars.len(), basis.limbs(), "one residue a limb");
-        for_each_limb(x, |index, limb| {
+    /// The sums of c_i x_i and c_i y_i over `basis`, where c_i is the reduced residue `scalars[j]` in limb j. The x_i and
+    /// y_i may have more chain limbs, the surplus is left out.
+    #[must_use]
+    pub fn linear_combination_pair(
+        &self,
+        basis: Basis,
+        terms: &[(Vec<u64>, [&Poly<Ntt>; 2])],
+    ) -> [Poly<Ntt>; 2] {
+        let mut out = [self.scratch(basis), self.scratch(basis)];
+        for_each_row(&mut out, |index, row| {
             let tables = self.limb(basis, index);
-            let scalar = scalars.get(index).copied().unwrap_or_default();
-            tables.add_mul_factor(limb, y.limb_of(basis, index), tables.modulus().factor(scalar));
+            let residue = |scalars: &Vec<u64>| scalars.get(index).copied().unwrap_or_default();
+            let factors: Vec<Factor> =
+                terms.iter().map(|(scalars, _)| tables.modulus().factor(residue(scalars))).collect();
+            for (half, out) in row.iter_mut().enumerate() {
+                // Run by run: sums stay in the first-level cache while the terms go by.
+                for (run, out) in out.chunks_mut(RUN).enumerate() {
+                    out.fill(0);
+                    for (factor, (_, halves)) in factors.iter().zip(terms) {
+                        let words = halves.get(half).map(|x| x.limb_of(basis, index)).unwrap_or_default();
+                        let words = words.get(run * RUN..run * RUN + out.len()).unwrap_or_default();
+                        tables.add_mul_factor(out, words, *factor);
+                    }
+                }
+            }
         });
+        out
     }
 
     /// Adds a constant polynomial: the reduced residue `scalars[i]` to every value of limb i.

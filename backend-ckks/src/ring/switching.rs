@@ -300,6 +300,13 @@ impl Ring {
         });
     }
 
+    /// The base conversion from the special primes into the prime at `place`, run by run over one limb: `sources` holds the
+    /// reduced words of the special limbs, `quotients` what the conversion subtracts. For those who measure.
+    pub fn convert_special_words(&self, place: usize, out: &mut [u64], sources: &[u64], quotients: &[u64]) {
+        let mut outs = [(place, out)];
+        self.convert(&self.from_special, self.extended(self.chain), sources, quotients, &mut outs);
+    }
+
     /// Residues of the special modulus P modulo the first `chain` primes.
     pub fn special_modulus(&self, chain: usize) -> impl Iterator<Item = u64> {
         self.lifts.iter().take(chain.min(self.chain)).map(|lift| lift.value)

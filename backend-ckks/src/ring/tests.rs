@@ -145,11 +145,12 @@ fn sums_scalars_and_inner_products() {
         }
         assert_eq!(tripled, ring.zero(basis));
         ring.add_scalar_assign(&mut tripled, &scalars);
-        let mut scaled = x.clone();
-        ring.add_mul_scalar_assign(&mut scaled, &y, &scalars);
-        let mut expected = ring.mul(&tripled, &y);
-        ring.add_assign(&mut expected, &x);
-        assert_eq!(scaled, expected);
+        let ones = vec![1; basis.limbs()];
+        let combined = ring.linear_combination_pair(basis, &[(scalars, [&y, &x]), (ones, [&x, &y])]);
+        let mut expected = [ring.mul(&tripled, &y), ring.mul(&tripled, &x)];
+        ring.add_assign(&mut expected[0], &x);
+        ring.add_assign(&mut expected[1], &y);
+        assert!(combined == expected);
         // More terms than one group, and more than one fold.
         for terms in [1, 3, 8, 9, 2100] {
             let pool: Vec<_> = (0..terms.min(10)).map(|_| (next(), next(), next())).collect();

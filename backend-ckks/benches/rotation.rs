@@ -1,0 +1,116 @@
+//! Where the time of one rotation goes, on one thread: `cargo bench -p backend-ckks --bench rotation`.
+//!
+//! The transforms, base conversions and bytes of a rotation are counted, each kind is timed by itself (kernels on one limb, warm
+//! in the cache; bytes by a copy of the size of a key), and their sum is held against the measured rotation.
+#![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use backend_ckks::ring::{Automorphism, Basis, Form, GaloisElement, KeyHalves, Ntt, Poly, Ring, ntt_primes};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+
+/// Ring degrees with bits of the chain primes, their number, and the number of special ones.
+const SETS: [(usize, u32, usize, usize); 3] =
+    [(1 << 14, 45, 7, 2), (1 << 15, 45, 14, 3), (1 << 16, 45, 23, 6)];
+
+fn primes(degree: usize, bits: u32, count: usize, exclude: &[u64]) -> Vec<u64> {
+    let nearest = ntt_primes(degree, f64::from(bits).exp2(), 1 << (bits - 1), 1 << bits);
+    nearest.filter(|p| !exclude.contains(p)).take(count).collect()
+}
+
+fn random<F: Form>(ring: &Ring, basis: Basis) -> Poly<F> {
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let mut x = ring.zero(basis);
+    for (limb, p) in x.limbs_mut().zip(ring.moduli_of(basis)) {
+        limb.iter_mut().for_each(|word| *word = rng.random_range(0..p.value()));
+    }
+    x
+}
+
+/// Median seconds of `work`, over about `budget` seconds.
+fn seconds(budget: f64, mut work: impl FnMut()) -> f64 {
+    work();
+    let (start, mut times) = (Instant::now(), Vec::new());
+    while start.elapsed().as_secs_f64() < budget || times.len() < 5 {
+        let before = Instant::now();
+        work();
+        times.push(before.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+/// One kind of work: what, how often, milliseconds each.
+type Row = (&'static str, f64, f64);
+
+fn account(ring: &Ring, chain: usize, special: usize) -> (f64, Vec<Row>) {
+    let degree = ring.degree();
+    let x: Poly<Ntt> = random(ring, Basis::chain(chain));
+    let wide: Poly<Ntt> = random(ring, ring.extended(chain));
+    let digits = ring.digits(chain);
+    let keys: Vec<[Poly<Ntt>; 2]> = (0..digits).map(|_| [wide.clone(), wide.clone()]).collect();
+    let key: Vec<KeyHalves<'_>> = keys.iter().map(|halves| halves.each_ref()).collect();
+    let by = Automorphism::new(GaloisElement::rotation(3, degree), degree);
+    let rotation = seconds(3.0, || {
+        let [first, second] = ring.switch_key(&x, &key);
+        let [mut first, second] = ring.mod_down([&first, &second]);
+        ring.add_assign(&mut first, &x);
+        black_box([ring.automorphism(&first, &by), ring.automorphism(&second, &by)]);
+    });
+
+    let mut limb = x.limb(0).to_vec();
+    let reduced = limb.clone();
+    let forward = seconds(0.3, || {
+        limb.copy_from_slice(&reduced);
+        ring.forward_words_lazy(0, &mut limb);
+    });
+    limb.copy_from_slice(&reduced);
+    let inverse = seconds(0.3, || ring.inverse_words(0, &mut limb));
+    let sources: Vec<u64> = (chain..chain + special).flat_map(|index| wide.limb(index).to_vec()).collect();
+    let quotients = vec![1; degree];
+    let conversion =
+        seconds(0.3, || ring.convert_special_words(0, &mut limb, &sources, &quotients)) / special as f64;
+    let from: Vec<u64> = vec![1; 2 * digits * wide.basis().limbs() * degree];
+    let mut to = vec![0; from.len()];
+    let byte = seconds(1.0, || to.copy_from_slice(black_box(&from))) / (16 * from.len()) as f64;
+
+    let (chain, special, digits) = (chain as f64, special as f64, digits as f64);
+    let limbs = chain + special;
+    let lifted = digits * limbs - chain;
+    // Source limbs of every conversion: a digit's limbs into all others, the special limbs into the chain, twice.
+    let converted = chain * limbs - chain * special.min(chain) + 2.0 * chain * special;
+    // Key, digits and products are read or written once; then both halves are divided, added to and permuted.
+    let words =
+        2.0 * digits * limbs + 2.0 * limbs + chain + 2.0 * (limbs + chain) + 3.0 * chain + 4.0 * chain;
+    let bytes = words * degree as f64 * 8.0;
+    let rows = vec![
+        ("forward transforms", lifted + 2.0 * chain, forward * 1e3),
+        ("inverse transforms", chain + 2.0 * special, inverse * 1e3),
+        ("limbs converted", converted, conversion * 1e3),
+        ("megabytes moved", bytes / 1e6, byte * 1e9),
+    ];
+    (rotation * 1e3, rows)
+}
+
+fn main() {
+    rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("the first pool of the process");
+    for (degree, bits, chain_len, special_len) in SETS {
+        let chain = primes(degree, bits, chain_len, &[]);
+        let special = primes(degree, 50, special_len, &chain);
+        let ring = Ring::new(degree, &chain, &special).expect("primes of the degree");
+        let (rotation, rows) = account(&ring, chain_len, special_len);
+        println!("rotation, N = {degree}, {chain_len} + {special_len} primes: {rotation:.2} ms");
+        let mut explained = 0.0;
+        for (what, count, each) in rows {
+            let total = count * each;
+            explained += total;
+            println!(
+                "  {what:<20}{count:>9.0} x {each:>8.4} ms = {total:>7.2} ms  {:>4.0}%",
+                100.0 * total / rotation
+            );
+        }
+        println!("  explained{:>48.2} ms  {:>4.0}%", explained, 100.0 * explained / rotation);
+    }
+}
