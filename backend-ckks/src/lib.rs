@@ -53,7 +53,7 @@ pub use error::Error;
 pub use evaluator::{Addend, CkksEvaluator, Factor};
 pub use keys::{EvaluationKeys, GaloisKey, SwitchingKey};
 pub use noise::{Noise, NoiseModel, NoiseSimulator, NoisyFactor};
-pub use parameters::{Literal, Parameters};
+pub use parameters::{Literal, Parameters, Preset};
 pub use security::{DEGREES, Limit, SecretKind, limit};
 
 /// The scheme: CKKS by henna's own engine.

@@ -1,5 +1,6 @@
 //! Checked parameters: a ring, its modulus chain, and the one scale of each level.
 
+mod preset;
 mod select;
 mod wire;
 
@@ -10,6 +11,8 @@ use crate::error::Error;
 use crate::noise::NoiseModel;
 use crate::ring::{Basis, Ring};
 use crate::security::{self, SecretKind};
+
+pub use preset::Preset;
 
 /// What defines a set of parameters; [`Parameters::new`] checks it.
 #[derive(Clone, Debug, PartialEq)]

@@ -45,7 +45,8 @@ pub fn limit(degree: usize, secret: SecretKind) -> Option<Limit> {
         (SecretKind::Ternary, 15) => row(881, STANDARD),
         (SecretKind::Ternary, 16) => row(1747, NEWER),
         (SecretKind::Ternary, 17) => row(3523, NEWER),
-        (SecretKind::Sparse { weight }, 16) if weight >= 192 => row(1550, SPARSE),
+        // From the weight of the source on; fuller secrets than ternary ones are have no source.
+        (SecretKind::Sparse { weight }, 16) if (192..=(2 << 16) / 3).contains(&weight) => row(1550, SPARSE),
         _ => None,
     }
 }

@@ -23,7 +23,14 @@ impl Parameters {
     /// # Errors
     /// [`Error::Insecure`] when the modulus is too large for the degree, [`Error::Parameter`], [`Error::NoPrime`].
     pub fn secure(degree: usize, depth: usize, scale_bits: u32) -> Result<Self, Error> {
-        Self::new(literal(degree, depth, scale_bits, headroom(scale_bits), security_bits(degree)?)?)
+        Self::new(literal(
+            degree,
+            depth,
+            scale_bits,
+            headroom(scale_bits),
+            security_bits(degree)?,
+            SecretKind::Ternary,
+        )?)
     }
 
     /// The same for any ring degree, for tests: outside the tables, and without any protection.
@@ -31,7 +38,14 @@ impl Parameters {
     /// # Errors
     /// As [`Parameters::secure`], without those of the tables.
     pub fn insecure_for_tests(degree: usize, depth: usize, scale_bits: u32) -> Result<Self, Error> {
-        Self::insecure(literal(degree, depth, scale_bits, headroom(scale_bits), f64::INFINITY)?)
+        Self::insecure(literal(
+            degree,
+            depth,
+            scale_bits,
+            headroom(scale_bits),
+            f64::INFINITY,
+            SecretKind::Ternary,
+        )?)
     }
 
     /// The smallest secure ring with `depth` levels at a scale near 2^`scale_bits` and at least `slots` slots.
@@ -74,7 +88,8 @@ impl Parameters {
         for degree in DEGREES.into_iter().filter(|degree| degree / 2 >= slots) {
             for more in 0..MOST_MORE_BITS {
                 bits = scale_bits(degree) + more;
-                let literal = literal(degree, depth, bits, headroom, security_bits(degree)?)?;
+                let literal =
+                    literal(degree, depth, bits, headroom, security_bits(degree)?, SecretKind::Ternary)?;
                 match Self::new(literal) {
                     Ok(params) if params.precision_bits() >= precision => return Ok(params),
                     Ok(_) => {}
@@ -100,12 +115,13 @@ fn security_bits(degree: usize) -> Result<f64, Error> {
     Ok(f64::from(limit.log2_modulus))
 }
 
-fn literal(
+pub(super) fn literal(
     degree: usize,
     depth: usize,
     scale_bits: u32,
     headroom: u32,
     limit: f64,
+    secret: SecretKind,
 ) -> Result<Literal, Error> {
     if !SCALE_BITS.contains(&scale_bits) {
         let expected = "20 to 48: the native primes are shorter than 50 bits";
@@ -122,7 +138,7 @@ fn literal(
     let scale = 2_f64.powi(scale_bits.cast_signed());
     let chain = chain(degree, depth, scale, scale_bits + headroom)?;
     let special = special(degree, &chain, limit)?;
-    Ok(Literal { degree, chain, special, scale, secret: SecretKind::Ternary })
+    Ok(Literal { degree, chain, special, scale, secret })
 }
 
 /// The chain from the top down: `q_l` as near to `S(l)^2 / Delta` as the free primes allow, so that scales do not drift; below
