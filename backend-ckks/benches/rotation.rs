@@ -7,7 +7,9 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use backend_ckks::ring::{Automorphism, Basis, Form, GaloisElement, KeyHalves, Ntt, Poly, Ring, ntt_primes};
+use backend_ckks::ring::{
+    Automorphism, Basis, Finish, Form, GaloisElement, KeyHalves, Ntt, Poly, Ring, Switched, ntt_primes,
+};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
@@ -29,14 +31,25 @@ fn random<F: Form>(ring: &Ring, basis: Basis) -> Poly<F> {
     x
 }
 
+/// Seconds of CPU time that this thread has used, so that other work on the machine counts for little; of wall time where the
+/// system does not tell.
+fn now(start: Instant) -> f64 {
+    // The kernel brings its account up to date when the thread gives way.
+    std::thread::yield_now();
+    let account = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds: Option<f64> =
+        account.and_then(|account| account.split_whitespace().next()?.parse().ok());
+    nanoseconds.map_or_else(|| start.elapsed().as_secs_f64(), |nanoseconds| nanoseconds * 1e-9)
+}
+
 /// Median seconds of `work`, over about `budget` seconds.
 fn seconds(budget: f64, mut work: impl FnMut()) -> f64 {
     work();
     let (start, mut times) = (Instant::now(), Vec::new());
     while start.elapsed().as_secs_f64() < budget || times.len() < 5 {
-        let before = Instant::now();
+        let before = now(start);
         work();
-        times.push(before.elapsed().as_secs_f64());
+        times.push(now(start) - before);
     }
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or_default()
@@ -54,10 +67,8 @@ fn account(ring: &Ring, chain: usize, special: usize) -> (f64, Vec<Row>) {
     let key: Vec<KeyHalves<'_>> = keys.iter().map(|halves| halves.each_ref()).collect();
     let by = Automorphism::new(GaloisElement::rotation(3, degree), degree);
     let rotation = seconds(3.0, || {
-        let [first, second] = ring.switch_key(&x, &key);
-        let [mut first, second] = ring.mod_down([&first, &second]);
-        ring.add_assign(&mut first, &x);
-        black_box([ring.automorphism(&first, &by), ring.automorphism(&second, &by)]);
+        let finish = Finish { add: [Some(&x), None], rescale: false, turn: Some(&by) };
+        black_box(ring.switch(Switched::Alone(&x), &key, finish));
     });
 
     let mut limb = x.limb(0).to_vec();
@@ -81,7 +92,7 @@ fn account(ring: &Ring, chain: usize, special: usize) -> (f64, Vec<Row>) {
     let lifted = digits * limbs - chain;
     // Source limbs of every conversion: a digit's limbs into all others, the special limbs into the chain, twice.
     let converted = chain * limbs - chain * special.min(chain) + 2.0 * chain * special;
-    // Key, digits and products are read or written once; then both halves are divided, added to and permuted.
+    // The key is read once; so are x and what is added; scaled coefficients are written and read; results are written.
     let words =
         2.0 * digits * limbs + 2.0 * limbs + chain + 2.0 * (limbs + chain) + 3.0 * chain + 4.0 * chain;
     let bytes = words * degree as f64 * 8.0;

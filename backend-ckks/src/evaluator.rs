@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::ciphertext::Ciphertext;
 use crate::keys::{EvaluationKeys, GaloisKey};
-use crate::ring::{Ntt, Poly, Ring};
+use crate::ring::{Finish, Ntt, Poly, Ring, Switched};
 use crate::{Parameters, profile};
 
 /// A plaintext to multiply by, over the limbs of its level.
@@ -73,10 +73,8 @@ impl CkksEvaluator {
         let level = level_of(d0);
         let key = self.keys.relinearisation.as_ref().filter(|key| key.level() >= level.index());
         let key = key.ok_or(Error::MissingRelinearisation { level })?;
-        let [mut k0, mut k1] = self.ring.switch_key(d2, &key.halves());
-        self.ring.add_lifted_assign(&mut k0, d0);
-        self.ring.add_lifted_assign(&mut k1, d1);
-        Ok(self.made(self.ring.mod_down_and_rescale([&k0, &k1])))
+        let finish = Finish { add: [Some(d0), Some(d1)], rescale: true, turn: None };
+        Ok(self.made(self.ring.switch(Switched::Alone(d2), &key.halves(), finish)))
     }
 
     fn rotation_key(&self, step: usize, level: usize) -> Result<&GaloisKey> {
@@ -84,17 +82,10 @@ impl CkksEvaluator {
         key.ok_or(Error::MissingRotation { step: step.into(), level: Level::new(level as u32) })
     }
 
-    /// The automorphism of `a`, from the product of its c1 with the key.
-    fn turned(&self, a: &Ciphertext, product: [Poly<Ntt>; 2], galois: &GaloisKey) -> Ciphertext {
-        let [mut c0, c1] = self.ring.mod_down([&product[0], &product[1]]);
-        self.ring.add_assign(&mut c0, &a.c0);
-        let turn = |x: &Poly<Ntt>| self.ring.automorphism(x, &galois.automorphism);
-        self.made([turn(&c0), turn(&c1)])
-    }
-
-    /// The automorphism of `a`, by itself.
-    fn turned_once(&self, a: &Ciphertext, galois: &GaloisKey) -> Ciphertext {
-        self.turned(a, self.ring.switch_key(&a.c1, &galois.key.halves()), galois)
+    /// The automorphism of `a`, whose c1 is there as it is or in digits.
+    fn turned(&self, a: &Ciphertext, c1: Switched<'_>, galois: &GaloisKey) -> Ciphertext {
+        let finish = Finish { add: [Some(&a.c0), None], rescale: false, turn: Some(&galois.automorphism) };
+        self.made(self.ring.switch(c1, &galois.key.halves(), finish))
     }
 }
 
@@ -153,7 +144,7 @@ impl Evaluator for CkksEvaluator {
     fn rotate(&self, a: &Ciphertext, step: Step) -> Result<Ciphertext> {
         match step.normalised(self.params.slots()) {
             0 => Ok(a.clone()),
-            step => Ok(self.turned_once(a, self.rotation_key(step, a.index())?)),
+            step => Ok(self.turned(a, Switched::Alone(&a.c1), self.rotation_key(step, a.index())?)),
         }
     }
 
@@ -170,7 +161,7 @@ impl Evaluator for CkksEvaluator {
             0 => Ok(a.clone()),
             step => {
                 let galois = self.rotation_key(*step, a.index())?;
-                Ok(self.turned(a, self.ring.key_product(&digits, &galois.key.halves()), galois))
+                Ok(self.turned(a, Switched::Hoisted(&digits), galois))
             }
         };
         steps.par_iter().map(rotated).collect()
@@ -236,7 +227,7 @@ impl Complex<Ciphertext> for &CkksEvaluator {
     fn conjugate(&self, x: &Ciphertext) -> Result<Ciphertext> {
         let key = self.keys.conjugation.as_ref().filter(|galois| galois.key.level() >= x.index());
         let key = key.ok_or(Error::MissingConjugation { level: x.level() })?;
-        Ok(self.turned_once(x, key))
+        Ok(self.turned(x, Switched::Alone(&x.c1), key))
     }
 
     fn mul_i(&self, x: &Ciphertext) -> Result<Ciphertext> {

@@ -12,6 +12,7 @@ mod automorphism;
 pub(crate) mod buffer;
 mod conversion;
 mod hoisted;
+mod key_switch;
 mod modulus;
 pub(crate) mod parallel;
 mod poly;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use automorphism::{Automorphism, GaloisElement};
 pub use hoisted::{Hoisted, Multiplier, Rotated, Sum};
+pub use key_switch::{Finish, Switched};
 pub use modulus::{Factor, Modulus};
 pub(crate) use modulus::{WORD_BITS, WORD_MASK};
 pub(crate) use parallel::for_each_limb;

@@ -60,7 +60,7 @@ pub type KeyHalves<'a> = [&'a Poly<Ntt>; 2];
 const RUN: usize = 1 << 11;
 
 /// What the digits of a polynomial are made from.
-struct DigitSources<'a> {
+pub(super) struct DigitSources<'a> {
     /// The polynomial, whose limbs are also those of its digits.
     values: &'a Poly<Ntt>,
     /// The basis of the digits.
@@ -71,6 +71,18 @@ struct DigitSources<'a> {
     scaled: Buffer,
     /// Rounded quotients, digit after digit.
     quotients: Buffer,
+}
+
+impl DigitSources<'_> {
+    /// The limbs of each digit.
+    pub(super) fn basis(&self) -> Basis {
+        self.basis
+    }
+
+    /// Number of digits.
+    pub(super) fn count(&self) -> usize {
+        self.conversions.len()
+    }
 }
 
 impl Ring {
@@ -140,14 +152,14 @@ impl Ring {
 
     /// How many limbs are worked on together, so that what they are converted from is read once for all of them: as many
     /// as a second-level cache holds beside it, if there are enough for all threads.
-    fn group(&self, basis: Basis) -> usize {
+    pub(super) fn group(&self, basis: Basis) -> usize {
         let fitting = (1 << 17) / self.degree();
         let fair = basis.limbs() / (2 * rayon::current_num_threads());
         fitting.min(fair).clamp(1, 8)
     }
 
     /// The limbs of x as scaled coefficients, and what converts each digit of them.
-    fn digit_sources<'a>(&'a self, x: &'a Poly<Ntt>) -> DigitSources<'a> {
+    pub(super) fn digit_sources<'a>(&'a self, x: &'a Poly<Ntt>) -> DigitSources<'a> {
         let (degree, alpha, chain) = (self.degree(), self.special(), x.basis().chain);
         assert!(
             alpha > 0 && x.basis().special == 0,
@@ -170,7 +182,7 @@ impl Ring {
     }
 
     /// Values of a digit in the limbs from `first` on of the extended basis, lazy.
-    fn lift_digit<'a>(
+    pub(super) fn lift_digit<'a>(
         &self,
         from: &DigitSources<'_>,
         digit: usize,
@@ -196,7 +208,7 @@ impl Ring {
     }
 
     /// Base conversion into several limbs, run by run, so that the sources come from the cache for all limbs but one.
-    fn convert(
+    pub(super) fn convert(
         &self,
         conversion: &Conversion,
         basis: Basis,

@@ -262,6 +262,34 @@ fn key_products_take_longer_keys() {
 }
 
 #[test]
+fn whole_switches_are_their_steps() {
+    for ring in rings(DEGREE) {
+        for chain in [2, 4, 7] {
+            let mut rng = rng(10 + chain as u64);
+            let basis = Basis::chain(chain);
+            let [x, c0, c1]: [Poly<Ntt>; 3] = [(); 3].map(|()| random(&ring, basis, &mut rng));
+            let keys: Vec<[Poly<Ntt>; 2]> = (0..ring.digits(7))
+                .map(|_| [(); 2].map(|()| random(&ring, ring.extended(7), &mut rng)))
+                .collect();
+            let key: Vec<KeyHalves<'_>> = keys.iter().map(|halves| halves.each_ref()).collect();
+            let digits = ring.decompose(&x);
+            let turn = Automorphism::new(GaloisElement::rotation(5, DEGREE), DEGREE);
+            let [mut k0, mut k1] = ring.key_product(&digits, &key);
+            ring.add_lifted_assign(&mut k0, &c0);
+            let rotated = ring.mod_down([&k0, &k1]).map(|half| ring.automorphism(&half, &turn));
+            ring.add_lifted_assign(&mut k1, &c1);
+            let rescaled = ring.mod_down_and_rescale([&k0, &k1]);
+            for source in [Switched::Alone(&x), Switched::Hoisted(&digits)] {
+                let rotation = Finish { add: [Some(&c0), None], rescale: false, turn: Some(&turn) };
+                assert!(ring.switch(source, &key, rotation) == rotated, "rotation, {chain} limbs");
+                let product = Finish { add: [Some(&c0), Some(&c1)], rescale: true, turn: None };
+                assert!(ring.switch(source, &key, product) == rescaled, "product, {chain} limbs");
+            }
+        }
+    }
+}
+
+#[test]
 fn divisions_round_to_nearest() {
     for ring in rings(DEGREE) {
         for chain in [2, 3, 7] {
