@@ -8,7 +8,7 @@ use crate::security::{self, SecretKind};
 ///
 /// | set | N | levels | chain (bits) | special primes | scale | secret | log2(QP) | limit | margin | precision |
 /// |---|---|---|---|---|---|---|---|---|---|---|
-/// | [`Preset::N12`] | 2^12 | 1 | 36 + 1 x 30 | 1 x 36 | 2^30 | ternary | 102 | 109 | 7 | 17 |
+/// | [`Preset::N12`] | 2^12 | 1 | 36 + 1 x 30 | 1 x 42 | 2^30 | ternary | 108 | 109 | 1 | 17 |
 /// | [`Preset::N13`] | 2^13 | 3 | 46 + 3 x 40 | 1 x 46 | 2^40 | ternary | 212 | 218 | 6 | 26 |
 /// | [`Preset::N14`] | 2^14 | 7 | 46 + 7 x 40 | 2 x 46 | 2^40 | ternary | 418 | 438 | 20 | 25 |
 /// | [`Preset::N15`] | 2^15 | 16 | 46 + 16 x 40 | 4 x 46 | 2^40 | ternary | 870 | 881 | 11 | 24 |
@@ -50,9 +50,9 @@ impl Preset {
         base_bits: 36,
         scale_bits: 30,
         special: 1,
-        special_bits: 36,
+        special_bits: 42,
         secret: SecretKind::Ternary,
-        log2_modulus: 102,
+        log2_modulus: 108,
         limit: 109,
         precision_bits: 17,
     };

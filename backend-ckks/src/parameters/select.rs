@@ -16,6 +16,8 @@ const SCALE_BITS: std::ops::RangeInclusive<u32> = 20..=48;
 const KEY_ROOM_BITS: f64 = 6.0;
 /// Scales tried above the first: a product's noise, and the worst slot, take one or two bits more than a rescale.
 const MOST_MORE_BITS: u32 = 6;
+/// Bits that a scale may gain where they are to spare: each makes ciphertexts and keys a fortieth larger on the wire.
+const MOST_SPARE_BITS: u32 = 4;
 
 impl Parameters {
     /// Secure parameters of ring degree `degree` with `depth` levels and a scale near 2^`scale_bits`.
@@ -91,7 +93,13 @@ impl Parameters {
                 let literal =
                     literal(degree, depth, bits, headroom, security_bits(degree)?, SecretKind::Ternary)?;
                 match Self::new(literal) {
-                    Ok(params) if params.precision_bits() >= precision => return Ok(params),
+                    Ok(params) if params.precision_bits() >= precision => {
+                        return Ok(if precision.is_finite() {
+                            finer(params, bits, headroom)
+                        } else {
+                            params
+                        });
+                    }
                     Ok(_) => {}
                     Err(Error::Insecure { bits, .. }) => {
                         needs = bits;
@@ -103,6 +111,24 @@ impl Parameters {
         }
         Err(Error::NoSecureSet { depth, scale_bits: bits, slots, needs })
     }
+}
+
+/// The same ring and the same number of primes with a larger scale, as far as the modulus has room for it and the primes stay
+/// short enough for the fastest transforms: precision that costs nothing.
+fn finer(found: Parameters, scale_bits: u32, headroom: u32) -> Parameters {
+    let (degree, depth) = (found.degree(), found.depth());
+    let mut best = found;
+    for bits in scale_bits + 1..=(scale_bits + MOST_SPARE_BITS).min(FAST_BITS - 1) {
+        let next = security_bits(degree)
+            .and_then(|limit| literal(degree, depth, bits, headroom, limit, SecretKind::Ternary))
+            .and_then(Parameters::new);
+        let Ok(next) = next else { break };
+        let as_cheap = next.literal().special.len() == best.literal().special.len();
+        if as_cheap && next.precision_bits() > best.precision_bits() {
+            best = next;
+        }
+    }
+    best
 }
 
 fn headroom(scale_bits: u32) -> u32 {
@@ -168,8 +194,10 @@ fn special(degree: usize, chain: &[u64], limit: f64) -> Result<Vec<u64>, Error> 
     let mut best = (f64::INFINITY, 1, shortest(chain, 1, 0.0));
     for count in 1..=chain.len().min(Ring::MOST_SPECIAL - 1) {
         let roomy = shortest(chain, count, KEY_ROOM_BITS).max(FAST_BITS);
-        // With little room the special primes are just as long as a digit.
-        for bits in [roomy, shortest(chain, count, 0.0)] {
+        // With less room the special primes are as long as it allows, and as a digit at least.
+        let least = shortest(chain, count, 0.0);
+        let allowed = ((left / count as f64) as u32).min(FAST_BITS).max(least);
+        for bits in [roomy, allowed] {
             let fits = f64::from(bits) * count as f64 <= left && bits <= Modulus::MAX_BITS;
             let cost = transforms(chain.len(), count);
             if fits && cost < best.0 {
@@ -252,6 +280,14 @@ mod tests {
         assert_eq!(Parameters::smallest(2, 40, 8192).unwrap().degree(), 16384);
         let fine = Parameters::for_precision(5, 20, 4096, 16.0).unwrap();
         assert!(fine.precision_bits() >= 20.0 && fine.degree() == 16384);
+        // What the modulus has to spare goes to precision, as far as the number of primes stays.
+        let scale_bits = fine.literal().scale.log2() as u32;
+        let larger = Parameters::secure(16384, 5, scale_bits + 1);
+        let as_cheap = |p: &Parameters| p.literal().special.len() == fine.literal().special.len();
+        assert!(
+            fine.precision_bits() >= 23.0 || larger.is_ok_and(|larger| !as_cheap(&larger)),
+            "{scale_bits}"
+        );
         assert!(Parameters::for_precision(5, 30, 4096, 1e9).is_err());
     }
 }
