@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Evaluate(crate::files::EvaluateArgs),
     /// Owner: decrypt what the server computed
     Decrypt(crate::files::DecryptArgs),
+    /// Show what a file was made for: scheme, parameters, key, network, version
+    Inspect(crate::files::InspectArgs),
     /// Show where data sets lie, and fetch them
     Data(DataArgs),
     /// One backend of a comparison, in a process of its own (started by `compare`)

@@ -1,8 +1,9 @@
-//! Owner and server as two programs that share files: `henna keygen`, `encrypt`, `evaluate`, `decrypt`.
+//! Owner and server as two programs that share files: `henna keygen`, `encrypt`, `evaluate`, `decrypt`, and `inspect`.
 
 mod decrypt;
 mod encrypt;
 mod evaluate;
+mod inspect;
 mod keygen;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use serde::Serialize;
 pub(crate) use decrypt::{DecryptArgs, decrypt};
 pub(crate) use encrypt::{EncryptArgs, encrypt};
 pub(crate) use evaluate::{EvaluateArgs, evaluate};
+pub(crate) use inspect::{InspectArgs, inspect};
 pub(crate) use keygen::{KeygenArgs, keygen};
 
 use crate::failure::Failure;

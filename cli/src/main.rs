@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         Command::Encrypt(args) => files::encrypt(args),
         Command::Evaluate(args) => files::evaluate(args),
         Command::Decrypt(args) => files::decrypt(args),
+        Command::Inspect(args) => files::inspect(args),
         Command::Data(args) => data::run(&args.command),
         Command::Measure => measure::child(),
     };

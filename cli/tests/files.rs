@@ -118,6 +118,13 @@ fn what_does_not_belong_together_is_refused() {
     done(folder, &["keygen", "fcnn-wbc", "--backend", "more", "--owner", "o2", "--server", "s2"]);
     done(folder, &["keygen", "fcnn-wbc", "--backend", "clear", "--owner", "o3", "--server", "s3"]);
     let secret = "owner/secret.henna";
+    let told = done(folder, &["inspect", secret, "request.henna"]);
+    for words in
+        ["a secret key", "encrypted samples", "scheme      more", "fcnn-wbc", "2 samples of 1 ciphertext"]
+    {
+        assert!(told.contains(words), "{words:?} is not in: {told}");
+    }
+    refused(folder, &["inspect", "o2"], &["o2"]);
     refused(
         folder,
         &["evaluate", "--keys", "s2/evaluation.henna"],

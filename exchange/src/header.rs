@@ -43,6 +43,8 @@ pub struct Header {
     pub scheme: String,
     /// Fingerprint of the parameters' bytes, hexadecimal.
     pub parameters: String,
+    /// The parameters in words, for people.
+    pub description: String,
     /// Number of the key, drawn at random when it was made: hexadecimal, 128 bits. It tells keys apart and says nothing about them.
     pub keys: String,
     /// The network.
@@ -69,6 +71,24 @@ impl Header {
         Err(Error::Kind { file: file.to_owned(), expected, got: self.kind })
     }
 
+    /// Whether its texts can be shown as they are: a foreign file must not write control sequences to a terminal.
+    pub(crate) fn is_printable(&self) -> bool {
+        let NetworkTag { name, digest, polynomials } = &self.network;
+        [
+            &self.scheme,
+            &self.parameters,
+            &self.description,
+            &self.keys,
+            name,
+            digest,
+            &self.program,
+            &self.henna,
+        ]
+        .into_iter()
+        .chain(polynomials.iter().map(|fitted| &fitted.node))
+        .all(|text| !text.chars().any(char::is_control))
+    }
+
     /// Checks that this file, called `file`, belongs to another.
     ///
     /// # Errors
@@ -77,6 +97,7 @@ impl Header {
         let network =
             |tag: &NetworkTag| format!("{} with weights and graph {}", tag.name, short(&tag.digest));
         let polynomials = |header: &Header| format!("of {} with other polynomials", header.network.name);
+        let parameters = |header: &Header| format!("{} ({})", header.description, short(&header.parameters));
         let version = |header: &Header| format!("{} of henna {}", short(&header.program), header.henna);
         let foreign = |what, made_for, needed| {
             let (file, other) = (file.to_owned(), other_file.to_owned());
@@ -89,7 +110,7 @@ impl Header {
             return foreign("scheme", self.scheme.clone(), other.scheme.clone());
         }
         if self.parameters != other.parameters {
-            return foreign("parameters", self.parameters.clone(), other.parameters.clone());
+            return foreign("parameters", parameters(self), parameters(other));
         }
         if self.keys != other.keys {
             return foreign("keys", short(&self.keys).to_owned(), short(&other.keys).to_owned());

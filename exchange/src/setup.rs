@@ -117,6 +117,7 @@ impl<S: Scheme> Setup<S> {
             kind,
             scheme: S::NAME.to_owned(),
             parameters: self.fingerprint.clone(),
+            description: self.profile.parameters.clone(),
             keys: keys.to_owned(),
             network: self.tag.clone(),
             program: self.digest.clone(),

@@ -177,6 +177,12 @@ fn well_formed_files_with_wrong_contents_are_refused() {
     assert!(evaluate(1, &[&params]).contains("cannot read"));
     assert!(!folder.path().join("out").exists());
 
+    // Control sequences for the terminal of whoever reads what the file says.
+    let header = exchange::Header { scheme: "more\u{1b}[2J".to_owned(), ..good.clone() };
+    Writer::create(&forged, &header).unwrap().finish().unwrap();
+    let error = Reader::open(&forged, Kind::Request).err().unwrap().to_string();
+    assert!(error.contains("control characters") && !error.contains('\u{1b}'), "{error}");
+
     // Keys of other parameters than their header names; a polynomial that is none.
     let mut header = keys().header().clone();
     header.parameters = "0".repeat(16);
@@ -258,6 +264,7 @@ proptest! {
             kind: Kind::Request,
             scheme: "more".to_owned(),
             parameters: String::new(),
+            description: String::new(),
             keys: String::new(),
             network: exchange::NetworkTag { name: String::new(), digest: String::new(), polynomials: vec![] },
             program: String::new(),

@@ -52,7 +52,7 @@ impl<R: Read + Seek> Reader<R> {
         Ok(reader)
     }
 
-    /// The header alone, without a look at what follows.
+    /// The header alone, without a look at what follows: nothing of a secret key is read.
     ///
     /// # Errors
     /// As [`Reader::new`], without a check of kind and checksum.
@@ -94,8 +94,15 @@ impl<R: Read + Seek> Reader<R> {
         let mut text = vec![0; header as usize];
         source.read_exact(&mut text).map_err(failed)?;
         let bytes = rest - u64::from(header);
-        let header = serde_json::from_slice(&text)
-            .map_err(|error| Error::malformed(name, format!("its header cannot be read: {error}")))?;
+        let header: Header = serde_json::from_slice(&text).map_err(|error| {
+            Error::malformed(
+                name,
+                format!("its header cannot be read: {}", error.to_string().replace(char::is_control, "?")),
+            )
+        })?;
+        if !header.is_printable() {
+            return Err(Error::malformed(name, "its header holds control characters"));
+        }
         Ok(Self { name: name.to_owned(), source, header, bytes, entries: 0 })
     }
 
