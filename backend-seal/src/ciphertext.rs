@@ -13,6 +13,7 @@ use crate::{
     error::SealError,
     layout::{self, Position, Shape},
     native::{evaluator::SwitchingKeys, values::Ciphertext as Native},
+    packed,
     params::Params,
 };
 use he_traits::Scheme as _;
@@ -27,7 +28,7 @@ pub(crate) fn kind(object: &'static str, fingerprint: u64) -> Kind {
 pub struct Ciphertext {
     pub(crate) native: Arc<Native>,
     pub(crate) level: Level,
-    pub(crate) fingerprint: u64,
+    pub(crate) params: Params,
     /// SEAL's bytes with a seed in place of one polynomial: kept by a fresh symmetric encryption so that sending it costs half.
     pub(crate) seeded: Option<Arc<[u8]>>,
 }
@@ -45,12 +46,18 @@ impl fmt::Debug for Ciphertext {
     }
 }
 
+/// The shape of ciphertexts at `level`.
+fn shape(params: &Params, level: Level) -> Result<Shape<'_>> {
+    let data = params.context()?.level("read a ciphertext", level)?;
+    let primes = params.primes().get(..=level.index()).unwrap_or_default();
+    Ok(Shape { ring_degree: params.ring_degree(), primes, modulus: &data.modulus })
+}
+
 /// Reads SEAL's bytes of a ciphertext at `level`, seeded or whole, and checks all that SEAL does not.
 pub(crate) fn load(params: &Params, level: Level, bytes: &[u8]) -> Result<Native> {
     let context = params.context()?;
     let data = context.level("read a ciphertext", level)?;
-    let shape = Shape { ring_degree: params.ring_degree(), limbs: level.index() + 1, modulus: &data.modulus };
-    let scale = layout::ciphertext(bytes, &shape)?;
+    let scale = layout::ciphertext(bytes, &shape(params, level)?)?.scale;
     if scale != data.scale {
         return Err(Error::malformed(
             "ciphertext",
@@ -76,28 +83,29 @@ impl Encode for Ciphertext {
                 &whole
             }
         };
-        let mut writer = Writer::new(kind("ctxt", self.fingerprint), bytes.len() + 4);
-        writer.u32(self.level.index() as u32).bytes(bytes);
+        let packed = packed::pack_ciphertext(bytes, &shape(&self.params, self.level)?)?;
+        let mut writer = Writer::new(kind("ctxt", self.params.fingerprint()), packed.len() + 4);
+        writer.u32(self.level.index() as u32).bytes(&packed);
         Ok(writer.finish())
     }
 }
 
 impl Decode<Params> for Ciphertext {
     fn from_bytes(bytes: &[u8], params: &Params) -> Result<Self> {
-        let fingerprint = params.fingerprint();
-        let mut reader = Reader::new(bytes, kind("ctxt", fingerprint))?;
+        let mut reader = Reader::new(bytes, kind("ctxt", params.fingerprint()))?;
         let level = reader.u32()?;
         if level as usize > params.depth() {
             let reason = format!("it claims level {level}, the parameters end at {}", params.depth());
             return Err(Error::malformed("ctxt", reason));
         }
         let level = Level::new(level);
-        let native = load(params, level, reader.remaining())?;
-        Ok(Self { native: Arc::new(native), level, fingerprint, seeded: None })
+        let bytes = packed::unpack_ciphertext(reader.remaining(), &shape(params, level)?)?;
+        let native = load(params, level, &bytes)?;
+        Ok(Self { native: Arc::new(native), level, params: params.clone(), seeded: None })
     }
 }
 
-/// What the server needs to compute: switching keys, each with seeds in place of its uniform halves until an evaluator expands it.
+/// What the server needs to compute: switching keys, each packed with seeds in place of its uniform halves until an evaluator expands it.
 ///
 /// SEAL's keys serve every level, whatever level was asked for.
 pub struct EvaluationKeys {
@@ -137,19 +145,16 @@ impl fmt::Debug for EvaluationKeys {
     }
 }
 
-/// Checks one switching key for its place in SEAL's list.
-pub(crate) fn check_key(params: &Params, context: &Context, bytes: &[u8], position: Position) -> Result<()> {
-    let shape = Shape {
-        ring_degree: params.ring_degree(),
-        limbs: params.primes().len() + 1,
-        modulus: &context.key_modulus,
-    };
-    Ok(layout::switching_key(bytes, &shape, position)?)
+/// The shape of the parts of keys, over all primes.
+pub(crate) fn key_shape<'a>(params: &Params, context: &'a Context, primes: &'a [u64]) -> Shape<'a> {
+    Shape { ring_degree: params.ring_degree(), primes, modulus: &context.key_modulus }
 }
 
-/// Expands one switching key; its bytes have been checked.
-pub(crate) fn expand(context: &Context, bytes: &[u8]) -> Result<SwitchingKeys> {
-    Ok(SwitchingKeys::load(&context.native, bytes)?)
+/// Expands one switching key.
+pub(crate) fn expand(params: &Params, packed: &[u8], position: Position) -> Result<SwitchingKeys> {
+    let (context, primes) = (params.context()?, params.all_primes());
+    let bytes = packed::unpack_key(packed, &key_shape(params, context, &primes), position)?;
+    Ok(SwitchingKeys::load(&context.native, &bytes)?)
 }
 
 impl Encode for EvaluationKeys {
@@ -182,20 +187,21 @@ impl Encode for EvaluationKeys {
 
 impl Decode<Params> for EvaluationKeys {
     fn from_bytes(bytes: &[u8], params: &Params) -> Result<Self> {
-        let context = params.context()?;
         let fingerprint = params.fingerprint();
         let reader = &mut Reader::new(bytes, kind("evalkeys", fingerprint))?;
         let slots = params.slots();
-        let blob = |reader: &mut Reader<'_>, position: Position| -> Result<Option<Vec<u8>>> {
+        let primes = params.all_primes();
+        let expected = packed::key_bytes(&key_shape(params, params.context()?, &primes));
+        let blob = |reader: &mut Reader<'_>| -> Result<Option<Vec<u8>>> {
             let length = reader.u64()?;
-            let length = usize::try_from(length)
-                .map_err(|_| Error::malformed("evalkeys", format!("a key of {length} bytes")))?;
             if length == 0 {
                 return Ok(None);
             }
-            let bytes = reader.take(length)?;
-            check_key(params, context, bytes, position)?;
-            Ok(Some(bytes.to_vec()))
+            if length != expected as u64 {
+                let reason = format!("a key of {length} bytes, {expected} expected");
+                return Err(Error::malformed("evalkeys", reason));
+            }
+            Ok(Some(reader.take(expected)?.to_vec()))
         };
         let step = |reader: &mut Reader<'_>| -> Result<usize> {
             let step = reader.u32()? as usize;
@@ -204,13 +210,12 @@ impl Decode<Params> for EvaluationKeys {
             }
             Ok(step)
         };
-        let galois = |element| Position::galois(element, params.ring_degree());
-        let relinearisation = blob(reader, Position::RELINEARISATION)?;
-        let conjugation = blob(reader, galois(context.order.conjugation_element()))?;
+        let relinearisation = blob(reader)?;
+        let conjugation = blob(reader)?;
         let mut rotations = BTreeMap::new();
         for _ in 0..reader.u32()? {
             let step = step(reader)?;
-            let key = blob(reader, galois(context.order.galois_element(step)))?.ok_or_else(|| {
+            let key = blob(reader)?.ok_or_else(|| {
                 Error::malformed("evalkeys", format!("the key of rotation {step} is empty"))
             })?;
             rotations.insert(step, key);

@@ -15,10 +15,11 @@ use zeroize::Zeroizing;
 
 use crate::{
     Seal,
-    ciphertext::{self, Ciphertext, EvaluationKeys, kind},
+    ciphertext::{self, Ciphertext, EvaluationKeys, key_shape, kind},
     error::SealError,
-    layout::{self, Shape},
+    layout::{self, Position},
     native::{owner, values::Plaintext},
+    packed,
     params::Params,
     rotations,
 };
@@ -51,12 +52,7 @@ impl PublicKey {
     /// From SEAL's bytes, checked.
     fn load(params: &Params, seeded: Vec<u8>) -> Result<Self> {
         let context = params.context()?;
-        let shape = Shape {
-            ring_degree: params.ring_degree(),
-            limbs: params.primes().len() + 1,
-            modulus: &context.key_modulus,
-        };
-        layout::public_key(&seeded, &shape)?;
+        layout::public_key(&seeded, &key_shape(params, context, &params.all_primes()))?;
         let native = owner::PublicKey::load(&context.native, &seeded)?;
         Ok(Self { fingerprint: params.fingerprint(), seeded, native })
     }
@@ -159,12 +155,7 @@ impl ClientScheme for Seal {
         let mut reader = Reader::new(bytes, kind("secret", fingerprint))?;
         let bytes = reader.remaining();
         let context = params.context()?;
-        let shape = Shape {
-            ring_degree: params.ring_degree(),
-            limbs: params.primes().len() + 1,
-            modulus: &context.key_modulus,
-        };
-        layout::secret_key(bytes, &shape)?;
+        layout::secret_key(bytes, &key_shape(params, context, &params.all_primes()))?;
         Ok(SecretKey { native: owner::SecretKey::load(&context.native, bytes)?, fingerprint })
     }
 }
@@ -193,6 +184,12 @@ fn evaluation_keys(params: &Params, secret: &SecretKey, needs: &KeyNeeds) -> Res
     let cap = params.key_memory().saturating_sub(others * key_bytes);
     let plan = rotations::plan(&wanted, params.slots(), key_bytes, cap)?;
     let generator = || owner::KeyGenerator::new(&context.native, &secret.native);
+    let primes = params.all_primes();
+    let shape = key_shape(params, context, &primes);
+    let galois = |generator: &mut owner::KeyGenerator, element| -> Result<Vec<u8>> {
+        let position = Position::galois(element, params.ring_degree());
+        Ok(packed::pack_key(&generator.galois_key(element)?, &shape, position)?)
+    };
     let rotations = plan
         .keys
         .into_par_iter()
@@ -201,16 +198,16 @@ fn evaluation_keys(params: &Params, secret: &SecretKey, needs: &KeyNeeds) -> Res
                 op: "KeyGenerator_Create2",
                 reason: "the secret key does not fit the parameters",
             })?;
-            Ok((step, generator.galois_key(context.order.galois_element(step))?))
+            Ok((step, galois(generator, context.order.galois_element(step))?))
         })
         .collect::<Result<_>>()?;
     let mut single = generator()?;
     let relinearisation = match needs.relinearisation {
-        Some(_) => Some(single.relinearisation_key()?),
+        Some(_) => Some(packed::pack_key(&single.relinearisation_key()?, &shape, Position::RELINEARISATION)?),
         None => None,
     };
     let conjugation = match needs.conjugation {
-        Some(_) => Some(single.galois_key(context.order.conjugation_element())?),
+        Some(_) => Some(galois(&mut single, context.order.conjugation_element())?),
         None => None,
     };
     let fingerprint = secret.fingerprint;
@@ -232,7 +229,7 @@ impl he_traits::Encryptor for SealEncryptor {
         Ok(Ciphertext {
             native: Arc::new(native),
             level: at,
-            fingerprint: self.params.fingerprint(),
+            params: self.params.clone(),
             seeded: Some(seeded.into()),
         })
     }
@@ -243,12 +240,7 @@ impl he_traits::Encryptor for SealPublicEncryptor {
 
     fn encrypt(&self, values: &Diagonal, at: Level, _: &mut dyn CryptoRng) -> Result<Ciphertext> {
         let native = self.native.encrypt(&encode(&self.params, values, at)?)?;
-        Ok(Ciphertext {
-            native: Arc::new(native),
-            level: at,
-            fingerprint: self.params.fingerprint(),
-            seeded: None,
-        })
+        Ok(Ciphertext { native: Arc::new(native), level: at, params: self.params.clone(), seeded: None })
     }
 }
 

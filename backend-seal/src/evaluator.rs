@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::{
     Seal,
-    ciphertext::{Ciphertext, EvaluationKeys, check_key, expand},
+    ciphertext::{Ciphertext, EvaluationKeys, expand},
     context::Context,
     layout::Position,
     linear::PreparedMap,
@@ -51,10 +51,7 @@ impl SealEvaluator {
             return Err(Error::parameters("the evaluation keys belong to other parameters"));
         }
         let context = params.context()?;
-        let key = |bytes: Vec<u8>, position| {
-            check_key(params, context, &bytes, position)?;
-            expand(context, &bytes)
-        };
+        let key = |packed: Vec<u8>, position| expand(params, &packed, position);
         let galois = |element| Position::galois(element, params.ring_degree());
         let conjugation = galois(context.order.conjugation_element());
         Ok(Self {
@@ -80,7 +77,7 @@ impl SealEvaluator {
     }
 
     pub(crate) fn wrap(&self, native: Native, level: Level) -> Ciphertext {
-        Ciphertext { native: Arc::new(native), level, fingerprint: self.params.fingerprint(), seeded: None }
+        Ciphertext { native: Arc::new(native), level, params: self.params.clone(), seeded: None }
     }
 
     /// The keys that rotate by a normalised step, in order, each with its step.

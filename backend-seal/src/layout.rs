@@ -1,4 +1,4 @@
-//! The layout of SEAL's bytes, checked before SEAL reads them.
+//! The layout of SEAL's bytes: checked before SEAL reads them, and built for it.
 //!
 //! SEAL's loaders reserve memory for sizes that they read from the bytes and accept nested compressed parts whose size nothing
 //! bounds. Both are settled here: every header, name and size in the bytes of a key or ciphertext is known from the parameters,
@@ -16,12 +16,49 @@ const SEED_BYTES: usize = 64;
 /// Name of the modulus, form, three counts, scale, correction factor.
 const CIPHERTEXT_META_BYTES: usize = 32 + 1 + 3 * 8 + 8 + 8;
 
+/// Kind of generator and seed.
+pub(crate) const GENERATOR_BYTES: usize = 1 + SEED_BYTES;
+
 /// The ring and modulus that an object must have.
 pub(crate) struct Shape<'a> {
     pub(crate) ring_degree: usize,
-    /// Number of primes.
-    pub(crate) limbs: usize,
+    pub(crate) primes: &'a [u64],
     pub(crate) modulus: &'a ParmsId,
+}
+
+impl Shape<'_> {
+    /// Residues of one polynomial.
+    fn words(&self) -> usize {
+        self.ring_degree * self.primes.len()
+    }
+
+    /// Parts of a switching key: one a prime of the levels, which are all but the last.
+    pub(crate) fn parts(&self) -> usize {
+        self.primes.len().saturating_sub(1)
+    }
+
+    fn ciphertext_bytes(&self, seeded: bool) -> usize {
+        let head = HEADER_BYTES + CIPHERTEXT_META_BYTES;
+        if seeded {
+            head + array_bytes(self.words()) + HEADER_BYTES + GENERATOR_BYTES
+        } else {
+            head + array_bytes(2 * self.words())
+        }
+    }
+}
+
+/// Bytes of an array of residues.
+fn array_bytes(words: usize) -> usize {
+    HEADER_BYTES + 8 + 8 * words
+}
+
+/// What the bytes of a ciphertext hold that its shape does not settle.
+pub(crate) struct Part<'a> {
+    pub(crate) scale: f64,
+    /// One polynomial where there is a generator, else two.
+    pub(crate) residues: &'a [u8],
+    /// The kind and seed of the generator that the second polynomial comes from.
+    pub(crate) generator: Option<&'a [u8]>,
 }
 
 struct Cursor<'a> {
@@ -76,18 +113,15 @@ impl<'a> Cursor<'a> {
     }
 
     /// An array of `words` residues.
-    fn residues(&mut self, words: usize) -> Result<(), SealError> {
-        self.header(HEADER_BYTES + 8 + 8 * words)?;
+    fn residues(&mut self, words: usize) -> Result<&'a [u8], SealError> {
+        self.header(array_bytes(words))?;
         self.expect::<8>("the number of residues", words as u64)?;
-        self.take(8 * words).map(|_| ())
+        self.take(8 * words)
     }
 
-    /// A ciphertext of two polynomials, whole or seeded; gives its scale.
-    fn ciphertext(&mut self, shape: &Shape<'_>) -> Result<f64, SealError> {
-        let polynomial = shape.ring_degree * shape.limbs;
-        let array = |words| HEADER_BYTES + 8 + 8 * words;
-        let whole = HEADER_BYTES + CIPHERTEXT_META_BYTES + array(2 * polynomial);
-        let seeded = HEADER_BYTES + CIPHERTEXT_META_BYTES + array(polynomial) + HEADER_BYTES + 1 + SEED_BYTES;
+    /// A ciphertext of two polynomials, whole or seeded.
+    fn ciphertext(&mut self, shape: &Shape<'_>) -> Result<Part<'a>, SealError> {
+        let (whole, seeded) = (shape.ciphertext_bytes(false), shape.ciphertext_bytes(true));
         // The two lengths differ for every ring, and the header says which one it is.
         let mut ahead = Cursor { what: self.what, rest: self.rest };
         ahead.take(HEADER_BYTES - 8)?;
@@ -98,17 +132,17 @@ impl<'a> Cursor<'a> {
         self.expect::<1>("NTT form", 1)?;
         self.expect::<8>("the number of polynomials", 2)?;
         self.expect::<8>("the ring degree", shape.ring_degree as u64)?;
-        self.expect::<8>("the number of primes", shape.limbs as u64)?;
+        self.expect::<8>("the number of primes", shape.primes.len() as u64)?;
         let scale = f64::from_bits(self.number::<8>()?);
         self.expect::<8>("the correction factor", 1)?;
         if is_seeded {
-            self.residues(polynomial)?;
-            self.header(HEADER_BYTES + 1 + SEED_BYTES)?;
-            self.take(1 + SEED_BYTES)?;
+            let residues = self.residues(shape.words())?;
+            self.header(HEADER_BYTES + GENERATOR_BYTES)?;
+            let generator = Some(self.take(GENERATOR_BYTES)?);
+            Ok(Part { scale, residues, generator })
         } else {
-            self.residues(2 * polynomial)?;
+            Ok(Part { scale, residues: self.residues(2 * shape.words())?, generator: None })
         }
-        Ok(scale)
     }
 
     fn finish(self) -> Result<(), SealError> {
@@ -119,12 +153,12 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Checks the bytes of a ciphertext and gives the scale that they claim.
-pub(crate) fn ciphertext(bytes: &[u8], shape: &Shape<'_>) -> Result<f64, SealError> {
+/// Checks the bytes of a ciphertext.
+pub(crate) fn ciphertext<'a>(bytes: &'a [u8], shape: &Shape<'_>) -> Result<Part<'a>, SealError> {
     let mut cursor = Cursor { what: "ciphertext", rest: bytes };
-    let scale = cursor.ciphertext(shape)?;
+    let part = cursor.ciphertext(shape)?;
     cursor.finish()?;
-    Ok(scale)
+    Ok(part)
 }
 
 /// Checks the bytes of a public key.
@@ -152,35 +186,112 @@ impl Position {
     }
 }
 
-/// Checks the bytes of a switching key that stands alone in SEAL's list. It has one part a prime of the levels.
-pub(crate) fn switching_key(bytes: &[u8], shape: &Shape<'_>, position: Position) -> Result<(), SealError> {
+/// Checks the bytes of a switching key that stands alone in SEAL's list, and gives its parts.
+#[cfg(feature = "client")]
+pub(crate) fn switching_key<'a>(
+    bytes: &'a [u8],
+    shape: &Shape<'_>,
+    position: Position,
+) -> Result<Vec<Part<'a>>, SealError> {
     let mut cursor = Cursor { what: "switching key", rest: bytes };
     cursor.header(bytes.len())?;
     cursor.modulus(shape.modulus)?;
     cursor.expect::<8>("the length of the list of keys", position.length as u64)?;
-    let parts = shape.limbs.saturating_sub(1);
+    let mut parts = Vec::with_capacity(shape.parts());
     for index in 0..position.length {
         if index == position.index {
-            cursor.expect::<8>("the number of parts", parts as u64)?;
-            for _ in 0..parts {
-                cursor.ciphertext(shape)?;
+            cursor.expect::<8>("the number of parts", shape.parts() as u64)?;
+            for _ in 0..shape.parts() {
+                parts.push(cursor.ciphertext(shape)?);
             }
         } else {
             cursor.expect::<8>("the number of parts of an absent key", 0)?;
         }
     }
-    cursor.finish()
+    cursor.finish()?;
+    Ok(parts)
 }
 
 /// Checks the bytes of a secret key.
 #[cfg(feature = "client")]
 pub(crate) fn secret_key(bytes: &[u8], shape: &Shape<'_>) -> Result<(), SealError> {
     let mut cursor = Cursor { what: "secret key", rest: bytes };
-    let words = shape.ring_degree * shape.limbs;
+    let words = shape.words();
     cursor.header(bytes.len())?;
     cursor.modulus(shape.modulus)?;
     cursor.expect::<8>("the number of residues", words as u64)?;
     cursor.take(8)?;
     cursor.residues(words)?;
     cursor.finish()
+}
+
+/// Writes SEAL's bytes, sizes and names from the shape.
+#[derive(Default)]
+pub(crate) struct Builder {
+    bytes: Vec<u8>,
+}
+
+impl Builder {
+    fn number(&mut self, number: u64) {
+        self.words(&[number]);
+    }
+
+    /// Residues.
+    pub(crate) fn words(&mut self, words: &[u64]) {
+        words.iter().for_each(|word| self.bytes.extend_from_slice(&word.to_le_bytes()));
+    }
+
+    fn header(&mut self, size: usize) {
+        self.bytes.extend_from_slice(&MAGIC.to_le_bytes());
+        // Size of the header, version 4.0, no compression, a reserved word.
+        self.bytes.extend_from_slice(&[HEADER_BYTES as u8, 4, 0, 0, 0, 0]);
+        self.number(size as u64);
+    }
+
+    fn modulus(&mut self, modulus: &ParmsId) {
+        self.words(&modulus.0);
+    }
+
+    /// A ciphertext up to its residues.
+    pub(crate) fn ciphertext(&mut self, shape: &Shape<'_>, scale: f64, seeded: bool) {
+        let bytes = shape.ciphertext_bytes(seeded);
+        self.bytes.reserve(bytes);
+        self.header(bytes);
+        self.modulus(shape.modulus);
+        // NTT form, two polynomials.
+        self.bytes.push(1);
+        self.words(&[2, shape.ring_degree as u64, shape.primes.len() as u64, scale.to_bits(), 1]);
+        let words = if seeded { shape.words() } else { 2 * shape.words() };
+        self.header(array_bytes(words));
+        self.number(words as u64);
+    }
+
+    /// What follows the residues of a seeded ciphertext; nothing where there is none.
+    pub(crate) fn generator(&mut self, generator: &[u8]) {
+        if !generator.is_empty() {
+            self.header(HEADER_BYTES + generator.len());
+            self.bytes.extend_from_slice(generator);
+        }
+    }
+
+    /// A list of keys up to the parts of the one that is there.
+    pub(crate) fn list(&mut self, shape: &Shape<'_>, position: Position) {
+        let parts = shape.parts() * shape.ciphertext_bytes(true);
+        let bytes = HEADER_BYTES + size_of::<ParmsId>() + 8 + 8 * position.length + parts;
+        self.bytes.reserve(bytes);
+        self.header(bytes);
+        self.modulus(shape.modulus);
+        self.number(position.length as u64);
+        self.words(&vec![0; position.index]);
+        self.number(shape.parts() as u64);
+    }
+
+    /// The end of a list of keys.
+    pub(crate) fn absent(&mut self, position: Position) {
+        self.words(&vec![0; position.length.saturating_sub(position.index + 1)]);
+    }
+
+    pub(crate) fn finish(self) -> Vec<u8> {
+        self.bytes
+    }
 }

@@ -47,6 +47,7 @@ mod evaluator;
 mod layout;
 mod linear;
 mod native;
+mod packed;
 mod params;
 mod primes;
 mod profile;
