@@ -55,6 +55,16 @@ impl<E: Evaluator> Map<E> {
         &self.geometry
     }
 
+    /// Giant steps of the output block that has fewest of them, blocks without any left out; a step of 0 counts.
+    pub fn giant_steps(&self) -> usize {
+        self.giant.iter().map(Vec::len).filter(|steps| *steps > 0).min().unwrap_or(0)
+    }
+
+    /// Rotate-and-adds that finish every output block.
+    pub fn fold(&self) -> &[usize] {
+        &self.fold
+    }
+
     /// Diagonals that are multiplied for one value.
     pub fn diagonals(&self) -> usize {
         self.giant.iter().flatten().map(|giant| giant.terms.len()).sum()

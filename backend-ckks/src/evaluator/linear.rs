@@ -1,9 +1,10 @@
 //! Linear maps by diagonals, doubly hoisted (Bossuat, Mouchet, Troncoso-Pastoriza and Hubaux 2021, section 4.2).
 //!
 //! `y = fold(sum over g of rotate_g(sum over b of d'(g + b) rotate_b(x)))`. An input block is cut into digits once for all its
-//! baby steps. The products of a giant step are summed modulo the special primes, without any division. Then only the half that has
-//! to be switched to another key is divided, by P and by the level's prime at once, so that giant steps are taken one level lower;
-//! the other halves, and the products with the keys, are summed over all giant steps and divided once for an output block.
+//! baby steps. The products of a giant step are summed modulo the special primes, without any division. Of each sum only the half that
+//! has to be switched to another key is divided by P; the rest is added up over all giant steps, with the products with their keys,
+//! and divided once for an output block, by P and by the level's prime together. So the rounding of every giant step is divided by
+//! that prime too, and a map adds no more noise than its one rescale.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,7 @@ pub struct Map {
     geometry: Geometry,
     /// Input blocks and the baby steps that some diagonal takes of them.
     rotated: Vec<(usize, usize)>,
-    /// Whether one of these is a rotation, so that sums reach over the special primes.
+    /// Whether anything is rotated, so that sums reach over the special primes.
     extended: bool,
     /// For each output block its giant steps.
     outputs: Vec<Vec<Giant>>,
@@ -70,13 +71,13 @@ pub(super) fn prepare(
         let reason = "CKKS computes by diagonals, the schedule is for a matrix product".to_owned();
         return Err(Error::Schedule { reason });
     };
-    // A key may be shorter where only giant steps use it: what runs checks each key's level.
+    // Folds come after the rescale, so that their keys may be shorter: what runs checks each key's level.
     let missing = schedule.rotations().into_iter().find(|step| !evaluator.keys.rotations.contains_key(step));
     if let Some(step) = missing {
         return Err(Error::MissingRotation { step: step.into(), level: at });
     }
     // Whether sums are extended decides over which primes the diagonals of every block are encoded.
-    let extended = steps.baby.iter().any(|step| *step != 0);
+    let extended = steps.baby.iter().chain(&steps.giant).any(|step| *step != 0);
     let mut index: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     let mut outputs = Vec::with_capacity(geometry.out_blocks);
     for out_block in 0..geometry.out_blocks {
@@ -172,108 +173,60 @@ fn one_value(evaluator: &CkksEvaluator, x: &[&Ciphertext], map: &Map) -> Result<
         .enumerate()
         .flat_map(|(out, giants)| giants.iter().map(move |g| (out, g)))
         .collect();
-    let mut partial: Vec<Option<Partial>> = map.outputs.iter().map(|_| None).collect();
+    let mut partial: Vec<Option<[Poly<Ntt>; 2]>> = map.outputs.iter().map(|_| None).collect();
     for giants in giants.chunks(portion) {
         let sums: Vec<&Sum> = giants.iter().map(|(_, giant)| &giant.sum).collect();
         let sums = ring.hoisted_sums(&inputs, &rotated, &sums, map.extended);
-        let turned: Vec<(usize, Partial)> = giants
+        let turned: Vec<[Poly<Ntt>; 2]> = giants
             .par_iter()
             .zip(sums)
-            .map(|((out, giant), sum)| Ok((*out, giant_step(evaluator, giant.step, sum, map)?)))
+            .map(|((_, giant), sum)| giant_step(evaluator, giant.step, sum, map.level))
             .collect::<Result<_>>()?;
-        for (out, part) in turned {
-            let Some(place) = partial.get_mut(out) else { continue };
-            *place = Some(match place.take() {
-                None => part,
-                Some(sum) => sum.plus(evaluator, part),
-            });
+        for ((out, _), part) in giants.iter().zip(turned) {
+            match partial.get_mut(*out) {
+                Some(Some(sum)) => sum.iter_mut().zip(&part).for_each(|(x, y)| ring.add_assign(x, y)),
+                Some(empty) => *empty = Some(part),
+                None => {}
+            }
         }
     }
     partial.into_par_iter().map(|sum| finish(evaluator, x, sum, map)).collect()
 }
 
-/// What giant steps leave, to be added before anything is divided.
-struct Partial {
-    /// First halves, before the division by the level's prime (and by P).
-    first: Poly<Ntt>,
-    /// The second half of what was not rotated, likewise.
-    second: Option<Poly<Ntt>>,
-    /// Products with rotation keys, one level lower, before the division by P.
-    switched: Option<[Poly<Ntt>; 2]>,
-}
-
-impl Partial {
-    fn plus(mut self, evaluator: &CkksEvaluator, other: Self) -> Self {
-        let ring = &evaluator.ring;
-        ring.add_assign(&mut self.first, &other.first);
-        self.second = match (self.second, other.second) {
-            (Some(mut x), Some(y)) => {
-                ring.add_assign(&mut x, &y);
-                Some(x)
-            }
-            (x, y) => x.or(y),
-        };
-        self.switched = match (self.switched, other.switched) {
-            (Some(mut x), Some(y)) => {
-                x.iter_mut().zip(&y).for_each(|(x, y)| ring.add_assign(x, y));
-                Some(x)
-            }
-            (x, y) => x.or(y),
-        };
-        self
-    }
-}
-
-/// Divides by the level's prime, and by P where the sums are P times too large.
-fn divided<const K: usize>(evaluator: &CkksEvaluator, x: [&Poly<Ntt>; K], map: &Map) -> [Poly<Ntt>; K] {
-    if map.extended { evaluator.ring.mod_down_and_rescale(x) } else { evaluator.ring.rescale(x) }
-}
-
+/// The sum of one giant step, rotated; still P times too large.
 fn giant_step(
     evaluator: &CkksEvaluator,
     step: usize,
     [first, second]: [Poly<Ntt>; 2],
-    map: &Map,
-) -> Result<Partial> {
+    level: Level,
+) -> Result<[Poly<Ntt>; 2]> {
     if step == 0 {
-        return Ok(Partial { first, second: Some(second), switched: None });
+        return Ok([first, second]);
     }
     let ring = &evaluator.ring;
-    let galois = evaluator.rotation_key(step, map.level.spend("linear", 1)?.index())?;
-    let [second] = divided(evaluator, [&second], map);
-    let switched = ring.switch_key(&second, &galois.key.halves());
-    let turn = |x: &Poly<Ntt>| ring.automorphism(x, &galois.automorphism);
-    Ok(Partial { first: turn(&first), second: None, switched: Some(switched.each_ref().map(turn)) })
+    let galois = evaluator.rotation_key(step, level.index())?;
+    let [second] = ring.mod_down([&second]);
+    let [mut first_switched, second_switched] = ring.switch_key(&second, &galois.key.halves());
+    ring.add_assign(&mut first_switched, &first);
+    Ok([first_switched, second_switched].map(|half| ring.automorphism(&half, &galois.automorphism)))
 }
 
 fn finish(
     evaluator: &CkksEvaluator,
     x: &[&Ciphertext],
-    sum: Option<Partial>,
+    sum: Option<[Poly<Ntt>; 2]>,
     map: &Map,
 ) -> Result<Ciphertext> {
-    let ring = &evaluator.ring;
-    let Some(Partial { first, second, switched }) = sum else {
+    let Some([first, second]) = sum else {
         // All diagonals of this output block are zero.
         let one = x.first().ok_or_else(|| Error::shape("linear", "at least one block", "none"))?;
         return evaluator.combine(&[(0.0, one)], 0.0, map.level.spend("linear", 1)?);
     };
-    let switched = switched.map(|[k0, k1]| ring.mod_down([&k0, &k1]));
-    let halves = match (second, switched) {
-        (Some(second), switched) => {
-            let mut halves = divided(evaluator, [&first, &second], map);
-            for (half, switched) in halves.iter_mut().zip(switched.iter().flatten()) {
-                ring.add_assign(half, switched);
-            }
-            halves
-        }
-        (None, Some([k0, k1])) => {
-            let [c0] = divided(evaluator, [&first], map);
-            [ring.add(&c0, &k0), k1]
-        }
-        (None, None) => return Err(Error::shape("linear", "a second half of the sum", "none")),
-    };
-    let mut sum = evaluator.made(halves);
+    let ring = &evaluator.ring;
+    let mut sum = evaluator.made(match map.extended {
+        true => ring.mod_down_and_rescale([&first, &second]),
+        false => ring.rescale([&first, &second]),
+    });
     for step in &map.fold {
         sum = evaluator.add(&sum, &evaluator.rotate(&sum, Step::from(*step))?)?;
     }

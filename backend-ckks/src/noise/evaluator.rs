@@ -7,7 +7,7 @@ use he_traits::{
     bsgs,
 };
 
-use super::simulator::{Noise, NoiseSimulator, NoisyFactor, disturbed, mixed};
+use super::simulator::{Noise, NoiseSimulator, NoisyFactor, WithinMap, disturbed, mixed};
 
 /// The other operand of a product, which repeats.
 struct Multiplier<'a> {
@@ -158,7 +158,8 @@ impl Evaluator for NoiseSimulator {
     fn mul_plain_sum(&self, pairs: &[(&Noise, &NoisyFactor)]) -> Result<Noise> {
         const OP: &str = "mul_plain_sum";
         let pairs: Vec<_> = pairs.iter().map(|(a, b)| (*a, Multiplier::from(*b))).collect();
-        self.products(OP, &pairs, |from| self.model.division(from - 1))
+        let share = self.within.as_ref().map_or(1.0, |map| map.share);
+        self.products(OP, &pairs, |from| share * self.model.division(from - 1))
     }
 
     fn rotate(&self, a: &Noise, step: Step) -> Result<Noise> {
@@ -166,12 +167,13 @@ impl Evaluator for NoiseSimulator {
         if step == 0 {
             return Ok(a.clone());
         }
-        Ok(rotated(a, step, self.model.rotation(a.level)))
+        let giant = self.within.as_ref().is_some_and(|map| !map.fold.contains(&step));
+        Ok(rotated(a, step, if giant { 0.0 } else { self.model.rotation(a.level) }))
     }
 
     fn rotate_many(&self, a: &Noise, steps: &[Step]) -> Result<Vec<Noise>> {
         let model = &self.model;
-        let division = if self.hoisted { model.division(a.level) } else { 0.0 };
+        let division = if self.within.is_some() { model.division(a.level) } else { 0.0 };
         let step = |step: &Step| match step.normalised(self.profile.slots) {
             0 => a.clone(),
             step => rotated(a, step, model.rotation(a.level) - division),
@@ -184,9 +186,8 @@ impl Evaluator for NoiseSimulator {
     }
 
     fn linear(&self, x: &[&Noise], map: &Self::Map) -> Result<Vec<Noise>> {
-        // Baby steps are many rotations of one ciphertext. That giant steps' sums are divided together is left out: their errors
-        // are few.
-        bsgs::linear(&Self { hoisted: true, ..self.clone() }, x, map)
+        let within = WithinMap { share: 1.0 / map.giant_steps().max(1) as f64, fold: map.fold().to_vec() };
+        bsgs::linear(&Self { within: Some(within), ..self.clone() }, x, map)
     }
 
     fn complex(&self) -> Option<impl Complex<Noise>> {

@@ -93,15 +93,25 @@ pub struct NoisyFactor {
 pub struct NoiseSimulator {
     pub(super) model: NoiseModel,
     pub(super) profile: Profile,
-    /// Several rotations of one ciphertext stay undivided, as within a doubly hoisted linear map.
-    pub(super) hoisted: bool,
+    /// Set within a linear map.
+    pub(super) within: Option<WithinMap>,
+}
+
+/// How errors arise within a doubly hoisted linear map: baby steps stay undivided, and all giant steps of an output block are divided
+/// together, by the level's prime too, which leaves of their own errors nothing.
+#[derive(Clone, Debug)]
+pub(super) struct WithinMap {
+    /// The part of that division that one giant step is charged with.
+    pub(super) share: f64,
+    /// Rotations after the division.
+    pub(super) fold: Vec<usize>,
 }
 
 impl NoiseSimulator {
     /// For ciphertexts of `params`.
     #[must_use]
     pub fn new(params: &Parameters) -> Self {
-        Self { model: NoiseModel::new(params), profile: profile::profile(params), hoisted: false }
+        Self { model: NoiseModel::new(params), profile: profile::profile(params), within: None }
     }
 
     /// The sizes of the errors.
