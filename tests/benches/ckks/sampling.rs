@@ -9,7 +9,7 @@ use crate::operation::Operation;
 use crate::subject::Subject;
 
 /// A sample lasts at least this long, in seconds, by as many calls as it takes.
-const SHORTEST_SAMPLE: f64 = 2.0e-3;
+const SHORTEST_SAMPLE: f64 = 2.0e-2;
 const MOST_CALLS: f64 = 64.0;
 const FEWEST_ROUNDS: f64 = 3.0;
 const MOST_ROUNDS: f64 = 40.0;
