@@ -1,6 +1,7 @@
 //! The ring's kernels and the sequences that schemes build from them, on one thread:
 //! `cargo bench -p backend-ckks --bench ntt` (a part of a name after `--` chooses).
 //!
+//! First the ratios to `tfhe-ntt`, in CPU time and by turns, so that other work on the machine meets both; then, by criterion,
 //! `transform` holds both kernel paths against `concrete-ntt` and `tfhe-ntt` (its 50-bit kernel, where the processor has
 //! it): one limb, in place, warm in the cache. `limb` times the other kernels on one limb, `switch` whole steps of key
 //! switching: for a rotation its inverse transforms, digits, key product and division.
@@ -87,6 +88,71 @@ fn transforms(criterion: &mut Criterion) {
     }
 }
 
+/// CPU seconds of this thread; where the system does not tell, seconds since the first call.
+fn cpu_seconds() -> f64 {
+    static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    let passed = START.elapsed().as_secs_f64();
+    // The kernel brings its account up to date when the thread gives way.
+    std::thread::yield_now();
+    let account = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = account.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
+    nanoseconds.map_or(passed, |n| n * 1e-9)
+}
+
+/// Microseconds a call.
+fn sample(mut work: impl FnMut()) -> f64 {
+    const CALLS: u32 = 32;
+    let before = cpu_seconds();
+    (0..CALLS).for_each(|_| work());
+    (cpu_seconds() - before) / f64::from(CALLS) * 1e6
+}
+
+fn median(numbers: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = numbers.collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// How many times faster than `tfhe-ntt` the forward transform is, in rounds of samples.
+fn ratios() {
+    const ROUNDS: usize = 60;
+    println!(
+        "forward transform, one thread, medians of {ROUNDS} rounds: microseconds, and times faster than tfhe-ntt 0.7.1"
+    );
+    println!(
+        "| N | bits | tfhe-ntt | native | times | native, lazy output | times |\n|---|---|---|---|---|---|---|"
+    );
+    for (log_degree, bits) in [(14, 46), (14, 50), (15, 46), (15, 50)] {
+        let degree = 1 << log_degree;
+        let prime = primes(degree, bits, 1, &[]);
+        let plan = prime.first().and_then(|p| tfhe_ntt::prime64::Plan::try_new(degree, *p));
+        let (Ok(ring), Some(plan)) = (Ring::new(degree, &prime, &[]), plan) else { continue };
+        let mut reduced = random::<Ntt>(&ring, Basis::chain(1));
+        let mut lazy = reduced.clone();
+        let mut theirs = reduced.clone();
+        let mut round = |_| {
+            let theirs = sample(|| plan.fwd(theirs.as_mut_slice()));
+            let native = sample(|| ring.forward_words(0, reduced.as_mut_slice()));
+            // Lazy words are no input: the transform gets copies of reduced ones, as after a conversion.
+            let lazily = sample(|| {
+                lazy.as_mut_slice().copy_from_slice(reduced.as_slice());
+                ring.forward_words_lazy(0, lazy.as_mut_slice());
+            });
+            [theirs, native, lazily]
+        };
+        let rounds: Vec<[f64; 3]> = (0..ROUNDS).map(&mut round).collect();
+        let time = |of: fn(&[f64; 3]) -> f64| median(rounds.iter().map(of));
+        println!(
+            "| 2^{log_degree} | {bits} | {:.1} | {:.1} | {:.2} | {:.1} | {:.2} |",
+            time(|[theirs, _, _]| *theirs),
+            time(|[_, native, _]| *native),
+            time(|[theirs, native, _]| theirs / native),
+            time(|[_, _, lazy]| *lazy),
+            time(|[theirs, _, lazy]| theirs / lazy),
+        );
+    }
+}
+
 fn limbs(criterion: &mut Criterion) {
     let degree = 1 << 14;
     let chain = primes(degree, 45, 1, &[]);
@@ -152,6 +218,7 @@ fn switches(criterion: &mut Criterion) {
 
 fn one_thread(criterion: &mut Criterion) {
     if rayon::ThreadPoolBuilder::new().num_threads(1).build_global().is_ok() {
+        ratios();
         transforms(criterion);
         limbs(criterion);
         switches(criterion);
