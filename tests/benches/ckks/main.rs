@@ -2,7 +2,7 @@
 //! operation, on one thread and on all.
 //!
 //! `cargo bench -p henna-tests --bench ckks` prints one table a ring; `-- --degree 14` chooses a ring of degree 2^14 (13 to 16, may
-//! be repeated), `--json FILE` writes the numbers, `--seconds 3` is the time for one operation.
+//! be repeated), `--only rotate` some operations; `--json FILE` writes the numbers, `--seconds 3` is the time for one operation.
 //!
 //! Both schemes have the same ring degree, levels and scale, both are within the 128-bit tables, and each has its own special
 //! primes and digits. Samples of the two are taken in turn, one thread and all, so that other work on the machine meets both. One
@@ -30,6 +30,9 @@ struct Arguments {
     /// Seconds of sampling for one operation.
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
+    /// Only operations whose names hold this.
+    #[arg(long, default_value = "")]
+    only: String,
     /// Writes the numbers there, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -56,7 +59,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             sizes::child(&set, backend)?;
             continue;
         }
-        let report = report::measure(&set, arguments.seconds)?;
+        let report = report::measure(&set, arguments.seconds, &arguments.only)?;
         println!("{}", report.table());
         reports.push(report);
     }

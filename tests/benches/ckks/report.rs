@@ -45,8 +45,8 @@ pub(crate) struct Report {
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// Runs everything at one ring degree.
-pub(crate) fn measure(set: &Set, seconds: f64) -> Result<Report> {
+/// Runs everything at one ring degree, but only operations whose names hold `only`.
+pub(crate) fn measure(set: &Set, seconds: f64, only: &str) -> Result<Report> {
     let mut rows = Vec::new();
     memory(set, &mut rows)?;
     let native = Bench::<Ckks>::new(&set.native)?;
@@ -56,7 +56,7 @@ pub(crate) fn measure(set: &Set, seconds: f64) -> Result<Report> {
     described(&subjects, &mut rows)?;
     let memory_and_precision = std::mem::take(&mut rows);
     let pools = pools()?;
-    for operation in Operation::ALL {
+    for operation in Operation::ALL.into_iter().filter(|operation| operation.name().contains(only)) {
         eprintln!("N = 2^{}: {}", set.log_degree, operation.name());
         let timings = sample(&pools, &subjects, operation, seconds)?;
         rows.extend(timings.iter().map(|timings| timed(set, operation, timings)));
