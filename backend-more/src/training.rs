@@ -13,11 +13,16 @@
 //!
 //! # The random lane
 //! What is computed on the messages is computed on the random numbers beside them: training trains a second network on noise, in the same
-//! matrices. Should it diverge, its infinities reach the message through the shared entries. It is kept from diverging by making it a
-//! training like the other: [`MoreEncryptor::encrypt_tensor`](crate::MoreEncryptor::encrypt_tensor) takes the random lane from the
-//! caller, who draws inputs from the range of the data, first weights as first weights are drawn, and **targets as valid targets** (for
-//! cross entropy, other one-hot rows). Targets whose random lane is no distribution push all logits of the noise the same way in every step, until
-//! their exponentials overflow; a test shows it.
+//! matrices. Should it diverge, its infinities reach the message through the shared entries.
+//! [`MoreEncryptor::encrypt_tensor`](crate::MoreEncryptor::encrypt_tensor) takes the random lane from the caller, who keeps it from diverging:
+//! inputs from the range of the data, first weights as first weights are drawn, and targets that a network with those weights meets already, so that nothing moves.
+//! Targets whose random lane is no distribution push, with cross entropy, all logits of the noise the same way in every step, until their exponentials
+//! overflow; a test shows it.
+//!
+//! # What rounding leaves
+//! Rounding errors do not commute with the matrices, and training acts on them as well: in the full form they grow from step to step, unseen until their square reaches the
+//! message. They grow less where gradients take their factors in the order of the forward pass ([`gemm_flipped`](he_traits::algebra::Algebra::gemm_flipped)), and
+//! [`Compaction::settle`] takes them away, after every epoch for instance. The compact form has none.
 
 mod algebra;
 mod product;

@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Decrypt(crate::files::DecryptArgs),
     /// Show what a file was made for: scheme, parameters, key, network, version
     Inspect(crate::files::InspectArgs),
+    /// Repeat a paper's experiments and report them beside its figures
+    Reproduce(ReproduceArgs),
     /// Show where data sets lie, and fetch them
     Data(DataArgs),
     /// One backend of a comparison, in a process of its own (started by `compare`)
@@ -73,6 +75,30 @@ pub(crate) struct AttackArgs {
     /// Print the results as JSON, one line a dimension
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ReproduceArgs {
+    /// The scheme whose paper is reproduced: `more`
+    pub(crate) scheme: String,
+    /// Models, separated by commas
+    #[arg(long, value_delimiter = ',', default_value = "cnn-mnist,fcnn-wbc,cnn-angio", value_name = "NAMES")]
+    pub(crate) model: Vec<String>,
+    /// Where records, checkpoints and the report go; what is there already is not done again
+    #[arg(long, default_value = "reproduce-more", value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Epochs of every training; each model's own number when absent
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) epochs: Option<u32>,
+    /// Seed of data, first weights and order
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Numbers that stand for one in training: all four entries, or two (see docs/more.md)
+    #[arg(long, value_enum, default_value_t = MoreForm::Full)]
+    pub(crate) more_form: MoreForm,
+    /// A trial: few samples, two epochs; the scores mean nothing
+    #[arg(long)]
+    pub(crate) quick: bool,
 }
 
 #[derive(Args)]

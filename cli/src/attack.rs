@@ -9,6 +9,7 @@ mod owner;
 mod picture;
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use he_traits::Scheme;
 use serde::{Deserialize, Serialize};
@@ -121,11 +122,8 @@ pub(crate) fn run(args: &AttackArgs) -> Result<(), Failure> {
             scratch.path()
         }
     };
-    let mut outcomes = Vec::new();
-    for dimension in &args.dimension {
-        let place = folder.join(format!("{dimension}x{dimension}"));
-        outcomes.push(owner::attack(&subject, usize::from(*dimension), args.samples as usize, &place)?);
-    }
+    let dimensions: Vec<usize> = args.dimension.iter().map(|dimension| usize::from(*dimension)).collect();
+    let outcomes = attack_all(&subject, args.samples as usize, &dimensions, folder)?;
     if args.json {
         let lines: Result<Vec<String>, _> = outcomes.iter().map(serde_json::to_string).collect();
         let lines = lines.map_err(|error| Failure::failed(error.to_string()))?;
@@ -133,11 +131,42 @@ pub(crate) fn run(args: &AttackArgs) -> Result<(), Failure> {
     }
     output::print(&report(&subject, &outcomes))?;
     if let (Some(folder), Some(pictures)) = (&args.out, outcomes.iter().find_map(|o| o.pictures.as_ref())) {
-        let path = folder.join("recovered.png");
+        let path = folder.join(PICTURE);
         pictures.save(&path)?;
         eprintln!("original, one plane of its ciphertext, recovered: {}", path.display());
     }
     Ok(())
+}
+
+/// A sample beside what was recovered, in the folder of an attack.
+pub(crate) const PICTURE: &str = "recovered.png";
+
+/// Attacks a model's samples and weights; files and picture go into `folder`. What the command would print.
+pub(crate) fn into_folder(
+    model: &str,
+    samples: usize,
+    dimensions: &[usize],
+    folder: &Path,
+) -> Result<String, Failure> {
+    let subject = Subject::load(model, None)?;
+    let outcomes = attack_all(&subject, samples, dimensions, folder)?;
+    if let Some(pictures) = outcomes.iter().find_map(|outcome| outcome.pictures.as_ref()) {
+        pictures.save(&folder.join(PICTURE))?;
+    }
+    Ok(report(&subject, &outcomes))
+}
+
+fn attack_all(
+    subject: &Subject,
+    samples: usize,
+    dimensions: &[usize],
+    folder: &Path,
+) -> Result<Vec<Outcome>, Failure> {
+    let one = |dimension: &usize| {
+        let place = folder.join(format!("{dimension}x{dimension}"));
+        owner::attack(subject, *dimension, samples, &place)
+    };
+    dimensions.iter().map(one).collect()
 }
 
 fn report(subject: &Subject, outcomes: &[Outcome]) -> String {

@@ -23,11 +23,16 @@ pub(crate) fn page(reports: &[Report]) -> String {
     for report in reports {
         body.push_str(&section(report));
     }
+    document(&title, &body)
+}
+
+/// A page of its own.
+pub(crate) fn document(title: &str, body: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n",
-        escape(&title)
+        escape(title)
     )
 }
 

@@ -20,6 +20,7 @@ mod progress;
 mod protocol;
 mod record;
 mod report;
+mod reproduce;
 mod rows;
 mod suggest;
 mod table;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => files::evaluate(args),
         Command::Decrypt(args) => files::decrypt(args),
         Command::Inspect(args) => files::inspect(args),
+        Command::Reproduce(args) => reproduce::run(args),
         Command::Data(args) => data::run(&args.command),
         Command::Measure => measure::child(),
     };

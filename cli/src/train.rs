@@ -2,6 +2,11 @@
 
 mod checkpoint;
 mod encrypted;
+mod owner;
+
+pub(crate) use checkpoint::Checkpoints;
+pub(crate) use encrypted::{Epoch, Training, description};
+pub(crate) use owner::Owner;
 
 use std::path::{Path, PathBuf};
 

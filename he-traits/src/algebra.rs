@@ -37,6 +37,23 @@ pub trait Algebra: Sync {
         c: MatrixMut<'_, Self::Tensor>,
     ) -> Result<()>;
 
+    /// As [`Algebra::gemm`], every product of two numbers taken in the other order: b times a.
+    ///
+    /// The numbers commute, but what rounding leaves of them need not: ciphertexts that are matrices share their eigenvectors up to a rounding error. A gradient must
+    /// take its factors in the order in which the forward pass took its own, or such errors grow from step to step.
+    ///
+    /// # Errors
+    /// As [`Algebra::gemm`].
+    fn gemm_flipped(
+        &self,
+        a: Matrix<'_, Self::Tensor>,
+        b: Matrix<'_, Self::Tensor>,
+        keep: f64,
+        c: MatrixMut<'_, Self::Tensor>,
+    ) -> Result<()> {
+        self.gemm(a, b, keep, c)
+    }
+
     /// `f` of every value.
     ///
     /// # Errors

@@ -75,7 +75,8 @@ pub fn network() -> Result<Network, ModelError> {
 pub const EPOCHS: usize = 30;
 
 fn recipe(options: &TrainOptions, _: Progress<'_>) -> Result<Recipe, ModelError> {
-    let training = mnist::load(options.data.as_deref(), Part::Train, 0, TRAINING)?;
+    let count = options.samples.unwrap_or(TRAINING).min(TRAINING);
+    let training = mnist::load(options.data.as_deref(), Part::Train, 0, count)?;
     let network = network()?;
     let config = train::Config {
         loss: train::Loss::CrossEntropy,
@@ -118,7 +119,7 @@ fn finish(weights: Weights, root: Option<&Path>, config: &train::Config) -> Resu
         ("accuracy", format!("validation {validated:.2}%, test {tested:.2}% (paper: {PAPER_ACCURACY}%)")),
     ];
     stored.notes.extend(notes.map(|(key, note)| (key.to_owned(), note)));
-    Ok(Trained { weights: stored, scores })
+    Ok(Trained { weights: stored, scores, outputs, targets: test.targets })
 }
 
 fn classes(targets: &Targets) -> Result<&[usize], ModelError> {

@@ -31,7 +31,7 @@ pub static MODEL: Model = Model {
     test_samples,
     calibration_inputs,
     scores,
-    recipe: |options, progress| train::recipe(TrainConfig::from_options(options), progress),
+    recipe: train::recipe,
 };
 
 /// MAPE (%) and Pearson of the paper's table 8, which leaves out Rp/Rd and Emax; the order is that of [`OUTPUT_NAMES`].

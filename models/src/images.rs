@@ -41,7 +41,8 @@ struct Entry {
     group: Option<String>,
 }
 
-const TABLE: &str = "labels_view.csv";
+/// The table of labels in a folder.
+pub(crate) const TABLE: &str = "labels_view.csv";
 const ARCHIVE: &str = "images.tar";
 /// Pixels that an image may have: more is no picture of these networks.
 const MOST_PIXELS: usize = 1 << 26;
@@ -55,10 +56,31 @@ pub fn load(data: &'static str, folder: &Path, classes: &[&str]) -> Result<Vec<L
         let hint = "put its images and labels there, or set HENNA_DATA to the folder above it".to_owned();
         return Err(ModelError::MissingData { data, path: folder.to_path_buf(), hint });
     }
-    let mut entries = match std::fs::read_to_string(folder.join(TABLE)) {
+    let entries = match std::fs::read_to_string(folder.join(TABLE)) {
         Ok(table) => from_table(&table, classes)?,
         Err(_) => from_folders(folder, classes)?,
     };
+    read(data, folder, entries)
+}
+
+/// As [`load`], with labels from `table` (`split,id,label,group`, with a head) in place of the folder's own.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_labelled_by(
+    table: &str,
+    data: &'static str,
+    folder: &Path,
+    classes: &[&str],
+) -> Result<Vec<LabelledImage>, ModelError> {
+    read(data, folder, from_table(table, classes)?)
+}
+
+fn read(
+    data: &'static str,
+    folder: &Path,
+    mut entries: Vec<Entry>,
+) -> Result<Vec<LabelledImage>, ModelError> {
     keep_groups_together(&mut entries);
     let mut archive = from_archive(&folder.join(ARCHIVE))?;
     entries

@@ -230,6 +230,27 @@ pub fn area_under_curve(scores: &[f64], positive: &[bool]) -> Result<f64, Metric
     Ok(wins / (positives as f64 * negatives as f64))
 }
 
+/// The ROC curve: false and true positive rates as the threshold falls, from (0, 0) to (1, 1); equal scores are one step.
+///
+/// # Errors
+/// As [`area_under_curve`].
+pub fn roc_curve(scores: &[f64], positive: &[bool]) -> Result<Vec<[f64; 2]>, MetricError> {
+    area_under_curve(scores, positive)?;
+    let mut order: Vec<(f64, bool)> = scores.iter().copied().zip(positive.iter().copied()).collect();
+    order.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let positives = positive.iter().filter(|positive| **positive).count() as f64;
+    let negatives = positive.len() as f64 - positives;
+    let (mut hits, mut alarms) = (0, 0);
+    let mut curve = vec![[0.0, 0.0]];
+    for equal in order.chunk_by(|a, b| a.0 == b.0) {
+        let more = equal.iter().filter(|(_, positive)| *positive).count();
+        hits += more;
+        alarms += equal.len() - more;
+        curve.push([alarms as f64 / negatives, hits as f64 / positives]);
+    }
+    Ok(curve)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,6 +285,15 @@ mod tests {
         assert!((scores[2].f1 - 2.0 / 3.0).abs() < 1e-12);
         assert!((matrix.macro_average().precision - (0.5 + 2.0 / 3.0 + 1.0) / 3.0).abs() < 1e-12);
         assert_eq!(ConfusionMatrix::new(2, &[0], &[1]).unwrap().class_scores()[0].precision, 0.0);
+    }
+
+    #[test]
+    fn roc_curves_by_hand() {
+        let curve = roc_curve(&[0.9, 0.8, 0.8, 0.1], &[true, false, true, false]).unwrap();
+        assert_eq!(curve, [[0.0, 0.0], [0.0, 0.5], [0.5, 1.0], [1.0, 1.0]]);
+        let area: f64 = curve.windows(2).map(|w| (w[1][0] - w[0][0]) * (w[0][1] + w[1][1]) / 2.0).sum();
+        assert_eq!(area, area_under_curve(&[0.9, 0.8, 0.8, 0.1], &[true, false, true, false]).unwrap());
+        assert!(roc_curve(&[1.0], &[true]).is_err());
     }
 
     #[test]

@@ -127,6 +127,8 @@ pub struct Score {
 pub struct TrainOptions {
     /// Epochs; the model's own number when absent.
     pub epochs: Option<usize>,
+    /// Training samples, where fewer than all will do, as for a trial; FCNN-WBC then takes those that the crate carries.
+    pub samples: Option<usize>,
     /// Seed of data, weights and order.
     pub seed: u64,
     /// Folder with the data sets that cannot be computed.
@@ -145,12 +147,12 @@ pub struct Recipe {
     pub start: Weights,
     /// Loss, batches, rates, epochs and seed.
     pub config: train::Config,
-    /// Makes a weights file of the last weights, and scores it.
+    /// Makes a weights file of trained weights, and scores it.
     pub finish: Finish,
 }
 
 /// What becomes of the weights that a training ends with.
-pub type Finish = Box<dyn FnOnce(Weights) -> Result<Trained, ModelError>>;
+pub type Finish = Box<dyn Fn(Weights) -> Result<Trained, ModelError>>;
 
 /// What a training gives.
 #[derive(Clone, Debug)]
@@ -159,6 +161,10 @@ pub struct Trained {
     pub weights: StoredWeights,
     /// Scores on the whole test part, measured with these weights.
     pub scores: Vec<Score>,
+    /// What the network gives on the test part, `[n, ..]`: class scores, or values in the units of the targets.
+    pub outputs: Tensor,
+    /// What it should have given.
+    pub targets: Targets,
 }
 
 /// Called as long work goes on, from any thread.

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use he_traits::algebra::{Algebra, Axis, Gather, Matrix, MatrixMut, check_product};
 use he_traits::{Error, Function, Result, vector_math};
 
-use super::product;
+use super::product::{self, Order};
 use super::tensor::{COMPACT, FULL, MoreTensor, PUBLIC};
 use crate::kernel::two;
 use crate::{NAME, function};
@@ -66,6 +66,28 @@ fn turn(x: &mut MoreTensor, factor: f64) {
     }
 }
 
+fn multiplied(
+    a: Matrix<'_, MoreTensor>,
+    b: Matrix<'_, MoreTensor>,
+    keep: f64,
+    c: MatrixMut<'_, MoreTensor>,
+    order: Order,
+) -> Result<()> {
+    check_product(&a, &b, &c, [a.tensor.len(), b.tensor.len(), c.tensor.len()])?;
+    let planes = common(a.tensor, b.tensor)?;
+    if c.tensor.plane_count() < planes {
+        *c.tensor = c.tensor.lifted(planes)?;
+    }
+    if c.tensor.plane_count() == planes {
+        product::gemm(&a, &b, keep, c, order);
+        return Ok(());
+    }
+    // The target is a ciphertext already, the operands are public.
+    let lifted = lifted(a.tensor, c.tensor.plane_count())?;
+    product::gemm(&Matrix { tensor: &*lifted, ..a }, &b, keep, c, order);
+    Ok(())
+}
+
 impl Algebra for MoreAlgebra {
     type Tensor = MoreTensor;
 
@@ -88,19 +110,17 @@ impl Algebra for MoreAlgebra {
         keep: f64,
         c: MatrixMut<'_, MoreTensor>,
     ) -> Result<()> {
-        check_product(&a, &b, &c, [a.tensor.len(), b.tensor.len(), c.tensor.len()])?;
-        let planes = common(a.tensor, b.tensor)?;
-        if c.tensor.plane_count() < planes {
-            *c.tensor = c.tensor.lifted(planes)?;
-        }
-        if c.tensor.plane_count() == planes {
-            product::gemm(&a, &b, keep, c);
-            return Ok(());
-        }
-        // The target is a ciphertext already, the operands are public.
-        let lifted = lifted(a.tensor, c.tensor.plane_count())?;
-        product::gemm(&Matrix { tensor: &*lifted, ..a }, &b, keep, c);
-        Ok(())
+        multiplied(a, b, keep, c, Order::AsWritten)
+    }
+
+    fn gemm_flipped(
+        &self,
+        a: Matrix<'_, MoreTensor>,
+        b: Matrix<'_, MoreTensor>,
+        keep: f64,
+        c: MatrixMut<'_, MoreTensor>,
+    ) -> Result<()> {
+        multiplied(a, b, keep, c, Order::Flipped)
     }
 
     fn map(&self, f: Function, x: &MoreTensor) -> Result<MoreTensor> {

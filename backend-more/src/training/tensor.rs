@@ -187,6 +187,13 @@ impl Compaction {
         compact
     }
 
+    /// Ciphertexts without what rounding left of them outside of the algebra of all a I + b T; their form stays.
+    ///
+    /// Such errors do not commute with the matrices, and a long training lets them grow: whoever trains in the full form takes them away now and then.
+    pub fn settle(&self, tensor: &MoreTensor) -> MoreTensor {
+        if tensor.planes == FULL { self.expand(&self.compact(tensor)) } else { tensor.clone() }
+    }
+
     /// Compact ciphertexts in the full form; what is public, or full already, stays.
     pub fn expand(&self, tensor: &MoreTensor) -> MoreTensor {
         if tensor.planes != COMPACT {

@@ -36,14 +36,14 @@ pub(super) struct State {
 }
 
 /// The folder of a training.
-pub(super) struct Checkpoints {
+pub(crate) struct Checkpoints {
     folder: Option<PathBuf>,
     kind: Kind,
 }
 
 impl Checkpoints {
     /// Checkpoints in `folder`, if any, of the training that `what` describes in full: another one is refused.
-    pub(super) fn new(folder: Option<&Path>, what: &str) -> Self {
+    pub(crate) fn new(folder: Option<&Path>, what: &str) -> Self {
         let kind = Kind { backend: "more", object: "train", fingerprint: fingerprint(what.as_bytes()) };
         Self { folder: folder.map(Path::to_path_buf), kind }
     }

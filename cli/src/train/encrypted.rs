@@ -6,29 +6,22 @@
 use std::path::Path;
 use std::time::Instant;
 
+use backend_more::More;
 use backend_more::training::{Compaction, MoreAlgebra, MoreTensor};
-use backend_more::{More, MoreDecryptor, MoreEncryptor, Parameters};
-use he_traits::{ClientScheme, KeyNeeds, Scheme};
+use he_traits::Scheme;
 use models::registry::{Model, Recipe, TrainOptions};
-use nn_layers::train::{ClearAlgebra, Config, Loss, Trainer, xavier};
+use nn_layers::train::{ClearAlgebra, Config, Trainer, xavier};
 use nn_layers::{Network, Tensor, Weights};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{Checkpoints, Half, State};
+use super::owner::Owner;
 use crate::args::{MoreForm, TrainArgs};
 use crate::failure::Failure;
 use crate::progress::Bar;
 use crate::{output, suggest};
-
-/// The owner: key, random lanes, and what is opened in the end.
-struct Owner {
-    encryptor: MoreEncryptor,
-    decryptor: MoreDecryptor,
-    rng: ChaCha20Rng,
-    compaction: Option<Compaction>,
-}
 
 /// One epoch, as it is written down.
 #[derive(Serialize)]
@@ -42,15 +35,44 @@ struct Record<'a> {
 }
 
 /// The figures of one epoch.
-#[derive(Serialize)]
-struct Epoch {
-    epoch: usize,
-    loss_encrypted: f64,
-    loss_clear: f64,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Epoch {
+    pub(crate) epoch: usize,
+    pub(crate) loss_encrypted: f64,
+    pub(crate) loss_clear: f64,
     /// The largest difference of a parameter, over 1 + its size.
-    worst_parameter_difference: f64,
-    seconds_encrypted: f64,
-    seconds_clear: f64,
+    pub(crate) worst_parameter_difference: f64,
+    pub(crate) seconds_encrypted: f64,
+    pub(crate) seconds_clear: f64,
+    /// The judge's figures for the weights after the epoch, encrypted (and opened) and clear; none without a judge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scores: Option<[f64; 2]>,
+}
+
+/// One figure for the worth of weights.
+pub(crate) type Judge<'a> = &'a dyn Fn(Weights) -> Result<f64, Failure>;
+
+/// What both trainings end with.
+pub(crate) struct Ends {
+    /// The weights that were trained encrypted, opened by the owner.
+    pub(crate) encrypted: Weights,
+    /// Those of the clear training.
+    pub(crate) clear: Weights,
+}
+
+impl MoreForm {
+    /// Its name in records.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Compact => "compact",
+        }
+    }
+}
+
+/// Tells one training from all others: a checkpoint belongs to it alone.
+pub(crate) fn description(model: &Model, form: MoreForm, config: &Config, samples: usize) -> String {
+    format!("{} {} {config:?} {samples}", model.name, form.name())
 }
 
 /// Trains both ways and reports the encrypted one's weights.
@@ -65,11 +87,8 @@ pub(super) fn run(
         return Err(suggest::unknown("scheme to train under,", scheme, &[More::NAME]));
     }
     let Recipe { network, inputs, targets, start, config, finish } = (model.recipe)(options, &|_| {})?;
-    let form = match args.more_form {
-        MoreForm::Full => "full",
-        MoreForm::Compact => "compact",
-    };
-    let what = format!("{} {form} {config:?} {}", model.name, inputs.batch());
+    let form = args.more_form.name();
+    let what = description(model, args.more_form, &config, inputs.batch());
     let checkpoints = Checkpoints::new(args.checkpoints.as_deref(), &what);
     let epochs = config.epochs as u64;
     let training = Training {
@@ -79,9 +98,10 @@ pub(super) fn run(
         config: &config,
         form: args.more_form,
         checkpoints: &checkpoints,
+        judge: None,
     };
     let bar = Bar::units(model.name);
-    let weights = training.run(&mut |figures| {
+    let ends = training.run(&mut |figures| {
         let line = Record { record: "encrypted-epoch", model: model.name, scheme: More::NAME, form, figures };
         let text = serde_json::to_string(&line).map_err(|error| Failure::failed(error.to_string()))?;
         output::print(&(text + "\n"))?;
@@ -89,63 +109,103 @@ pub(super) fn run(
         Ok(())
     })?;
     bar.finish();
-    super::report(&finish(weights)?, model, path)
+    super::report(&finish(ends.encrypted)?, model, path)
 }
 
 /// What is trained, and where its state is kept.
-struct Training<'a> {
-    network: &'a Network,
+pub(crate) struct Training<'a> {
+    pub(crate) network: &'a Network,
     /// Inputs and targets.
-    samples: [&'a Tensor; 2],
-    start: &'a Weights,
-    config: &'a Config,
-    form: MoreForm,
-    checkpoints: &'a Checkpoints,
+    pub(crate) samples: [&'a Tensor; 2],
+    pub(crate) start: &'a Weights,
+    pub(crate) config: &'a Config,
+    pub(crate) form: MoreForm,
+    pub(crate) checkpoints: &'a Checkpoints,
+    pub(crate) judge: Option<Judge<'a>>,
 }
 
 impl Training<'_> {
-    /// Trains both ways from the last checkpoint on; `observe` hears of every epoch once its state is kept, and may end the training. The
-    /// weights that were trained encrypted, opened by the owner.
-    fn run(&self, observe: &mut dyn FnMut(&Epoch) -> Result<(), Failure>) -> Result<Weights, Failure> {
-        let Training { network, samples: [inputs, targets], start, config, form, checkpoints } = *self;
+    /// Trains both ways from the last checkpoint on. `observe` hears of every epoch before its state is kept, and may end the training: whoever writes
+    /// down what it hears has every epoch, the one at which the training was killed perhaps twice.
+    pub(crate) fn run(
+        &self,
+        observe: &mut dyn FnMut(&Epoch) -> Result<(), Failure>,
+    ) -> Result<Ends, Failure> {
+        let Training { network, samples: [inputs, targets], start, config, form, checkpoints, .. } = *self;
         let mut owner = Owner::new(ChaCha20Rng::from_seed(*checkpoints.seed()?))?;
-        let fresh = State::first(&mut owner, network, start, config.seed, form)?;
-        let (encrypted_inputs, encrypted_targets) = owner.samples(inputs, targets, config.loss)?;
+        // The noise is a network like any other, from a seed of its own.
+        let noise = xavier(network, config.seed ^ owner.rng.random::<u64>());
+        let fresh = State::first(&mut owner, network, [start, &noise], form)?;
+        let (encrypted_inputs, encrypted_targets) =
+            owner.samples(network, &noise, [inputs, targets], config.loss)?;
         let State { epochs, encrypted, clear } = checkpoints.load()?.unwrap_or(fresh);
         let mut encrypted = Trainer::new(MoreAlgebra, network, config.clone(), encrypted.parameters)?
             .resumed(encrypted.velocities, epochs)?;
         let mut clear = Trainer::new(ClearAlgebra, network, config.clone(), clear.parameters)?
             .resumed(clear.velocities, epochs)?;
+        // What the server does to keep rounding errors small, and needs no key for; there are none in the compact form.
+        let settling = Compaction::from_ciphertexts(&encrypted_inputs);
         let samples = inputs.batch();
+        // Trainers borrow vectors; both tensors end with the training that they were made for.
         let (inputs, targets) = (inputs.data().to_vec(), targets.data().to_vec());
         for epoch in epochs + 1..=config.epochs {
-            let (seconds_encrypted, loss) =
-                timed(|| encrypted.epoch(&encrypted_inputs, &encrypted_targets, samples));
+            let (seconds_encrypted, loss) = timed(|| {
+                let loss = encrypted.epoch(&encrypted_inputs, &encrypted_targets, samples)?;
+                if let Some(compaction) = &settling {
+                    encrypted = settled(&encrypted, compaction, network, config)?;
+                }
+                Ok::<_, Failure>(loss)
+            });
             let loss_encrypted = first(&owner.open(&loss?)?);
             if !loss_encrypted.is_finite() {
                 return Err(Failure::Network(nn_layers::Error::Diverged { epoch, loss: loss_encrypted }));
             }
             let (seconds_clear, loss) = timed(|| clear.epoch(&inputs, &targets, samples));
+            let loss_clear = first(&loss?);
+            let scores = match self.judge {
+                None => None,
+                Some(judge) => {
+                    Some([judge(opened(&owner, network, encrypted.parameters())?)?, judge(clear.weights())?])
+                }
+            };
+            observe(&Epoch {
+                epoch,
+                loss_encrypted,
+                loss_clear,
+                worst_parameter_difference: owner.difference(encrypted.parameters(), clear.parameters())?,
+                seconds_encrypted,
+                seconds_clear,
+                scores,
+            })?;
             checkpoints.save(&State {
                 epochs: epoch,
                 encrypted: Half::of(&encrypted),
                 clear: Half::of(&clear),
             })?;
-            observe(&Epoch {
-                epoch,
-                loss_encrypted,
-                loss_clear: first(&loss?),
-                worst_parameter_difference: owner.difference(encrypted.parameters(), clear.parameters())?,
-                seconds_encrypted,
-                seconds_clear,
-            })?;
         }
-        let mut weights = Weights::new();
-        for ((name, shape), tensor) in network.parameters().zip(encrypted.parameters()) {
-            weights.insert(name, Tensor::new(&shape, owner.open(tensor)?)?);
-        }
-        Ok(weights)
+        Ok(Ends { encrypted: opened(&owner, network, encrypted.parameters())?, clear: clear.weights() })
     }
+}
+
+/// A training with parameters and velocities back in the algebra of the key's ciphertexts.
+fn settled<'n>(
+    trainer: &Trainer<'n, MoreAlgebra>,
+    compaction: &Compaction,
+    network: &'n Network,
+    config: &Config,
+) -> Result<Trainer<'n, MoreAlgebra>, Failure> {
+    let all = |tensors: &[MoreTensor]| tensors.iter().map(|x| compaction.settle(x)).collect::<Vec<_>>();
+    let next = Trainer::new(MoreAlgebra, network, config.clone(), all(trainer.parameters()))?;
+    Ok(next.resumed(all(trainer.velocities()), trainer.epochs_done())?)
+}
+
+/// Encrypted parameters, opened by the owner.
+fn opened(owner: &Owner, network: &Network, parameters: &[MoreTensor]) -> Result<Weights, Failure> {
+    let mut weights = Weights::new();
+    for ((name, shape), tensor) in network.parameters().zip(parameters) {
+        weights.insert(name, Tensor::new(&shape, owner.open(tensor)?)?);
+    }
+    Ok(weights)
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
@@ -163,18 +223,15 @@ impl State {
     fn first(
         owner: &mut Owner,
         network: &Network,
-        start: &Weights,
-        seed: u64,
+        [start, noise]: [&Weights; 2],
         form: MoreForm,
     ) -> Result<Self, Failure> {
-        // The noise is a network like any other, from a seed of its own.
-        let noise = xavier(network, seed ^ owner.rng.random::<u64>());
         let of =
             |weights: &Weights, name: &str| weights.get(name).map_or_else(Vec::new, |t| t.data().to_vec());
         let mut halves = Vec::new();
         for (name, _) in network.parameters() {
             let values = of(start, &name);
-            let encrypted = owner.encryptor.encrypt_tensor(&values, &of(&noise, &name))?;
+            let encrypted = owner.encryptor.encrypt_tensor(&values, &of(noise, &name))?;
             if owner.compaction.is_none() && form == MoreForm::Compact {
                 owner.compaction = Compaction::from_ciphertexts(&encrypted);
             }
@@ -192,79 +249,6 @@ impl State {
             clear: Half { velocities, parameters: clear },
         })
     }
-}
-
-impl Owner {
-    fn new(mut rng: ChaCha20Rng) -> Result<Self, Failure> {
-        let parameters = Parameters::new(1)?;
-        let keys = More::keygen(&parameters, &KeyNeeds::default(), &mut rng)?;
-        Ok(Self {
-            encryptor: More::encryptor(&parameters, &keys.secret)?,
-            decryptor: More::decryptor(&parameters, &keys.secret)?,
-            rng,
-            compaction: None,
-        })
-    }
-
-    /// In the form in which it is trained on.
-    fn handed_over(&self, x: MoreTensor) -> MoreTensor {
-        self.compaction.as_ref().map_or_else(|| x.clone(), |compaction| compaction.compact(&x))
-    }
-
-    fn open(&self, x: &MoreTensor) -> Result<Vec<f64>, Failure> {
-        let full = self.compaction.as_ref().map_or_else(|| x.clone(), |compaction| compaction.expand(x));
-        Ok(self.decryptor.decrypt_tensor(&full)?)
-    }
-
-    /// Samples and targets. Beside the inputs stand numbers of their mean and spread, beside the targets other valid targets: the noise is
-    /// trained on as well, and must not diverge.
-    fn samples(
-        &mut self,
-        inputs: &Tensor,
-        targets: &Tensor,
-        loss: Loss,
-    ) -> Result<(MoreTensor, MoreTensor), Failure> {
-        let (mean, deviation) = moments(inputs.data());
-        let reach = 3f64.sqrt() * deviation;
-        let noise: Vec<f64> =
-            inputs.data().iter().map(|_| mean + reach * self.rng.random_range(-1.0..1.0)).collect();
-        let rows = targets.batch().max(1);
-        let columns = targets.data().len() / rows;
-        let mut others = vec![0.0; targets.data().len()];
-        for row in others.chunks_mut(columns.max(1)) {
-            if loss == Loss::CrossEntropy {
-                if let Some(one) = row.get_mut(self.rng.random_range(0..columns)) {
-                    *one = 1.0;
-                }
-            } else {
-                let from = self.rng.random_range(0..rows) * columns;
-                let other = targets.data().get(from..).unwrap_or(&[]);
-                row.iter_mut().zip(other).for_each(|(value, other)| *value = *other);
-            }
-        }
-        let encrypt = |values: &[f64], random: &[f64]| {
-            self.encryptor.encrypt_tensor(values, random).map(|x| self.handed_over(x))
-        };
-        Ok((encrypt(inputs.data(), &noise)?, encrypt(targets.data(), &others)?))
-    }
-
-    fn difference(&self, encrypted: &[MoreTensor], clear: &[Vec<f64>]) -> Result<f64, Failure> {
-        let mut worst: f64 = 0.0;
-        for (encrypted, clear) in encrypted.iter().zip(clear) {
-            for (got, want) in self.open(encrypted)?.iter().zip(clear) {
-                worst = worst.max((got - want).abs() / (1.0 + want.abs()));
-            }
-        }
-        Ok(worst)
-    }
-}
-
-/// Mean and standard deviation.
-fn moments(values: &[f64]) -> (f64, f64) {
-    let count = values.len().max(1) as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let square = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
-    (mean, square.sqrt())
 }
 
 #[cfg(test)]
@@ -294,12 +278,21 @@ mod tests {
             config: &config,
             form,
             checkpoints: &Checkpoints::new(Some(folder), "small"),
+            judge: Some(&|weights| Ok(weights.get("fc1.bias").unwrap().data()[0])),
         };
-        training.run(&mut |at| {
+        let ends = training.run(&mut |at| {
             assert!((at.loss_encrypted - at.loss_clear).abs() < 1e-12, "epoch {}", at.epoch);
             assert!(at.worst_parameter_difference < 1e-12);
+            let [encrypted, clear] = at.scores.unwrap();
+            assert!((encrypted - clear).abs() < 1e-12);
             if at.epoch == until { Err(Failure::failed("killed")) } else { Ok(()) }
-        })
+        })?;
+        for ((name, encrypted), (_, clear)) in ends.encrypted.iter().zip(ends.clear.iter()) {
+            let worst =
+                encrypted.data().iter().zip(clear.data()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(worst < 1e-12, "{name}");
+        }
+        Ok(ends.encrypted)
     }
 
     #[test]

@@ -3,13 +3,15 @@
 use std::ops::ControlFlow;
 
 use nn_layers::train::{Config, Loss, RateSchedule, fit, xavier};
-use nn_layers::{Weights, clear};
+use nn_layers::{Tensor, Weights, clear};
 
 use crate::error::ModelError;
-use crate::registry::{Progress, Recipe, Step, TrainOptions, Trained};
+use crate::registry::{Progress, Recipe, Step, Targets, TrainOptions, Trained};
 use crate::weights::StoredWeights;
 
-use super::data::{DataConfig, DataSet, load_or_simulate};
+use super::data::{
+    DataConfig, DataSet, EMBEDDED_TRAINING, embedded_test, embedded_training, load_or_simulate,
+};
 use super::{INPUTS, OUTPUTS, Standardisation, as_scores, fits, network};
 
 /// How the network is trained.
@@ -72,9 +74,23 @@ pub fn train_on(data: &DataSet, config: &TrainConfig, progress: Progress<'_>) ->
     finish(weights)
 }
 
-/// Simulates the data set (or takes it from the cache), ready for training.
-pub(super) fn recipe(config: TrainConfig, progress: Progress<'_>) -> Result<Recipe, ModelError> {
-    recipe_on(load_or_simulate(&config.data, progress)?, config)
+/// Simulates the data set (or takes it from the cache), ready for training; a few samples are taken from those that the crate carries, and judged by
+/// the others that it carries.
+pub(super) fn recipe(options: &TrainOptions, progress: Progress<'_>) -> Result<Recipe, ModelError> {
+    let config = TrainConfig::from_options(options);
+    let data = match options.samples {
+        Some(count) if count <= EMBEDDED_TRAINING => DataSet {
+            training: embedded_training()?.slice(0..count),
+            test: embedded_test()?,
+            ..DataSet::default()
+        },
+        Some(count) => {
+            let all = load_or_simulate(&config.data, progress)?;
+            DataSet { training: all.training.slice(0..count), ..all }
+        }
+        None => load_or_simulate(&config.data, progress)?,
+    };
+    recipe_on(data, config)
 }
 
 fn recipe_on(data: DataSet, config: TrainConfig) -> Result<Recipe, ModelError> {
@@ -121,5 +137,8 @@ fn finish(
     for score in scores.iter().filter(|score| score.metric != "Pearson") {
         note(&mut stored, &format!("test, {}", score.of), format!("MAPE {:.3} %", score.value));
     }
-    Ok(Trained { weights: stored, scores })
+    let values = |rows: &[[f64; OUTPUTS]]| Tensor::new(&[rows.len(), OUTPUTS], rows.concat());
+    let outputs = values(&output.invert(predicted.data()))?;
+    let targets = Targets::Values(values(&data.test.outputs)?);
+    Ok(Trained { weights: stored, scores, outputs, targets })
 }

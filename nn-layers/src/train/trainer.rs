@@ -38,6 +38,10 @@ pub struct Trainer<'n, A: Algebra> {
 
 type Passes<A> = Vec<Option<Box<dyn Pass<A>>>>;
 
+/// Every node's value with what its layer keeps, and the layers.
+type Forward<'t, A> =
+    (Vec<(<A as Algebra>::Tensor, Option<<A as Algebra>::Tensor>)>, &'t [Option<Box<dyn Pass<A>>>]);
+
 /// A loss, and one gradient a parameter.
 type LossAndGradients<T> = (T, Vec<T>);
 
@@ -123,6 +127,26 @@ impl<'n, A: Algebra> Trainer<'n, A> {
         }
         self.epochs_done += 1;
         Ok(mean)
+    }
+
+    /// What the network gives for `samples` inputs with the present parameters: one tensor a few images, in their order. With weights and
+    /// inputs encrypted, this is inference of an encrypted model on encrypted data.
+    ///
+    /// # Errors
+    /// As [`Trainer::epoch`].
+    pub fn outputs(&mut self, inputs: &A::Tensor, samples: usize) -> Result<Vec<A::Tensor>> {
+        let order: Vec<usize> = (0..samples).collect();
+        let shards: Vec<&[usize]> = order.chunks(SHARD_IMAGES).collect();
+        for shard in &shards {
+            self.prepare(shard.len())?;
+        }
+        let trainer = &*self;
+        let one = |shard: &&[usize]| {
+            let (values, _) = trainer.forward(inputs, samples, shard)?;
+            let output = values.into_iter().nth(trainer.network.output().index());
+            Ok(output.map_or_else(|| trainer.algebra.zeros(0), |(output, _)| output))
+        };
+        shards.par_iter().map(one).collect()
     }
 
     /// Loss and gradients (in the order of [`Network::parameters`]) of one batch: the samples `order` of the data.
@@ -222,6 +246,21 @@ impl<'n, A: Algebra> Trainer<'n, A> {
         }
     }
 
+    /// Forwards through the network with the images `order`: the value of every node, what its layer keeps for the way back, and the layers.
+    fn forward(&self, inputs: &A::Tensor, samples: usize, order: &[usize]) -> Result<Forward<'_, A>> {
+        let (algebra, network) = (&self.algebra, self.network);
+        let passes = self.passes.get(&order.len()).map_or(&[][..], Vec::as_slice);
+        let images = algebra.gather(inputs, &pass::batch(network.input_shape(), samples, order)?)?;
+        let mut values: Vec<(A::Tensor, Option<A::Tensor>)> = vec![(images, None)];
+        for (node, pass) in network.nodes().iter().zip(passes) {
+            let Some(pass) = pass else { continue };
+            let sources = sources(&values, node.inputs());
+            let value = pass.forward(algebra, &sources, self.parameters_of(node.id()))?;
+            values.push(value);
+        }
+        Ok((values, passes))
+    }
+
     /// Forwards and backwards through the network with the images `order`, on this thread.
     fn shard(
         &self,
@@ -232,18 +271,8 @@ impl<'n, A: Algebra> Trainer<'n, A> {
         batch: usize,
     ) -> Result<LossAndGradients<A::Tensor>> {
         let (algebra, network) = (&self.algebra, self.network);
-        let none = Vec::new();
-        let passes = self.passes.get(&order.len()).unwrap_or(&none);
-        let images = algebra.gather(inputs, &pass::batch(network.input_shape(), samples, order)?)?;
         let targets = algebra.gather(targets, &pass::batch(network.output_shape(), samples, order)?)?;
-
-        let mut values: Vec<(A::Tensor, Option<A::Tensor>)> = vec![(images, None)];
-        for (node, pass) in network.nodes().iter().zip(passes) {
-            let Some(pass) = pass else { continue };
-            let sources = sources(&values, node.inputs());
-            let value = pass.forward(algebra, &sources, self.parameters_of(node.id()))?;
-            values.push(value);
-        }
+        let (values, passes) = self.forward(inputs, samples, order)?;
 
         let mut gradients: Vec<Option<A::Tensor>> = values.iter().map(|_| None).collect();
         let sizes = [order.len(), numel(network.output_shape()), batch];

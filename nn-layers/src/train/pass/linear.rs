@@ -50,7 +50,9 @@ impl<A: Algebra> Pass<A> for LinearPass {
 
         let mut d_weight = algebra.zeros(out_features * in_features);
         let x = Matrix::new(*x, self.images, in_features);
-        algebra.gemm(dy.transpose(), x, 0.0, MatrixMut::new(&mut d_weight, out_features, in_features))?;
+        // The forward pass multiplies x by W, in this order; so is x by dy here.
+        let target = MatrixMut::new(&mut d_weight, out_features, in_features);
+        algebra.gemm_flipped(dy.transpose(), x, 0.0, target)?;
         gradients.parameters.push(d_weight);
         if !biases.is_empty() {
             gradients.parameters.push(algebra.sum(gradient, self.over_images())?);
