@@ -1,5 +1,7 @@
-//! A user's crate: a network of its own, run in the clear and on MORE through henna's facade.
+//! A user's crate: a network of its own, run in the clear, on MORE and on CKKS through henna's facade, in one process
+//! and as two parties that share files ([`files`]).
 
+pub mod files;
 pub mod rounded;
 
 use henna::layers::compile::{Options, compile};
@@ -65,6 +67,7 @@ pub fn run_encrypted<S: ClientScheme>(images: &Tensor) -> Result<Vec<Tensor>, Er
 
 #[cfg(test)]
 mod tests {
+    use henna::ckks::Ckks;
     use henna::layers::clear;
     use henna::more::More;
     use henna::traits::Clear;
@@ -84,6 +87,11 @@ mod tests {
     #[test]
     fn more_computes_the_network_exactly() {
         held_against_the_clear_run::<More>(1e-9);
+    }
+
+    #[test]
+    fn ckks_computes_the_network_within_its_precision() {
+        held_against_the_clear_run::<Ckks>(2e-2);
     }
 
     #[test]
