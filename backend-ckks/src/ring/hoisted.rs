@@ -8,6 +8,7 @@
 //! made, so that they never exist as whole polynomials.
 
 use super::buffer::Buffer;
+use super::modulus::SMALL_INTEGER;
 use super::parallel::for_each_item;
 use super::poly::{Basis, Coefficient, Ntt, Poly};
 use super::switching::{Digits, KeyHalves};
@@ -255,8 +256,16 @@ impl Ring {
         if gap > 1 {
             out.fill(0);
         }
-        for (word, &integer) in out.iter_mut().step_by(gap).zip(coefficients) {
-            *word = modulus.reduce_integer(integer);
+        let small = coefficients.iter().fold(0.0_f64, |most, x| most.max(x.abs())) < SMALL_INTEGER;
+        let inverse = 1.0 / modulus.value() as f64;
+        let words = out.iter_mut().step_by(gap).zip(coefficients);
+        match (small, gap) {
+            (true, 1) => out
+                .iter_mut()
+                .zip(coefficients)
+                .for_each(|(word, &x)| *word = modulus.reduce_small_integer(x, inverse)),
+            (true, _) => words.for_each(|(word, &x)| *word = modulus.reduce_small_integer(x, inverse)),
+            (false, _) => words.for_each(|(word, &x)| *word = modulus.reduce_integer(x)),
         }
     }
 

@@ -5,6 +5,9 @@ use crate::error::Error;
 /// Bits of the words that the kernels multiply: the width of AVX-512 IFMA, kept on every path.
 pub(crate) const WORD_BITS: u32 = 52;
 
+/// Integers below it fit the mantissa of a float with its hidden bit to spare.
+pub(crate) const SMALL_INTEGER: f64 = (1_u64 << 52) as f64;
+
 /// The lower 52 bits of a word.
 pub(crate) const WORD_MASK: u64 = (1 << WORD_BITS) - 1;
 
@@ -159,6 +162,21 @@ impl Modulus {
             self.reduce_signed(size as i128)
         };
         if integer < 0.0 { self.neg(residue) } else { residue }
+    }
+
+    /// As [`Modulus::reduce_integer`] for integers below [`SMALL_INTEGER`] in absolute value, given 1 / p: without branches
+    /// and conversions, so that loops over it vectorise on any machine.
+    #[inline]
+    pub(crate) fn reduce_small_integer(&self, integer: f64, inverse: f64) -> u64 {
+        /// Added and taken away again, it rounds to an integer.
+        const ROUND: f64 = 3.0 * (1_u64 << 51) as f64;
+        let p = self.value as f64;
+        let quotient = (integer * inverse + ROUND) - ROUND;
+        // Exact: quotient p is an integer below 2^53.
+        let rest = integer - quotient * p;
+        let rest = if rest < 0.0 { rest + p } else { rest };
+        // The mantissa of 2^52 + rest is rest.
+        (rest + SMALL_INTEGER).to_bits() & WORD_MASK
     }
 
     /// base^exponent for a reduced base.

@@ -206,6 +206,30 @@ fn integers_of_both_widths() {
 }
 
 #[test]
+fn floats_are_reduced_as_the_integers_they_are() {
+    let ring = &rings(DEGREE)[0];
+    let mut rng = rng(3);
+    let largest = (1_i64 << 52) - 1;
+    for modulus in ring.moduli() {
+        let p = modulus.value() as i64;
+        let edges = [0, 1, p / 2, p / 2 + 1, p - 1, p, p + 1, largest / p * p, largest - 1, largest];
+        let drawn = (0..1000).map(|_| rng.random_range(-largest..=largest));
+        for value in edges.iter().flat_map(|&x| [x, -x]).chain(drawn) {
+            let expected = value.rem_euclid(p) as u64;
+            assert_eq!(modulus.reduce_integer(value as f64), expected, "{value} modulo {p}");
+            assert_eq!(
+                modulus.reduce_small_integer(value as f64, 1.0 / p as f64),
+                expected,
+                "{value} modulo {p}"
+            );
+        }
+        for value in [1_i128 << 60, -(1_i128 << 99), (1_i128 << 90) + (1 << 70)] {
+            assert_eq!(modulus.reduce_integer(value as f64), value.rem_euclid(p.into()) as u64);
+        }
+    }
+}
+
+#[test]
 fn digits_are_small_and_congruent() {
     for ring in rings(DEGREE) {
         // One, exactly two and two and a bit digits of three limbs.
