@@ -4,52 +4,26 @@
 //! in the cache; bytes by a copy of the size of a key), and their sum is held against the measured rotation.
 #![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
 
+mod rings;
+
 use std::hint::black_box;
 use std::time::Instant;
 
-use backend_ckks::ring::{
-    Automorphism, Basis, Finish, Form, GaloisElement, KeyHalves, Ntt, Poly, Ring, Switched, ntt_primes,
-};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha20Rng;
+use backend_ckks::ring::{Automorphism, Basis, Finish, GaloisElement, KeyHalves, Ntt, Poly, Ring, Switched};
+use rings::{cpu_seconds, primes, random};
 
 /// Ring degrees with bits of the chain primes, their number, and the number of special ones.
 const SETS: [(usize, u32, usize, usize); 3] =
     [(1 << 14, 45, 7, 2), (1 << 15, 45, 14, 3), (1 << 16, 45, 23, 6)];
 
-fn primes(degree: usize, bits: u32, count: usize, exclude: &[u64]) -> Vec<u64> {
-    let nearest = ntt_primes(degree, f64::from(bits).exp2(), 1 << (bits - 1), 1 << bits);
-    nearest.filter(|p| !exclude.contains(p)).take(count).collect()
-}
-
-fn random<F: Form>(ring: &Ring, basis: Basis) -> Poly<F> {
-    let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let mut x = ring.zero(basis);
-    for (limb, p) in x.limbs_mut().zip(ring.moduli_of(basis)) {
-        limb.iter_mut().for_each(|word| *word = rng.random_range(0..p.value()));
-    }
-    x
-}
-
-/// Seconds of CPU time that this thread has used, so that other work on the machine counts for little; of wall time where the
-/// system does not tell.
-fn now(start: Instant) -> f64 {
-    // The kernel brings its account up to date when the thread gives way.
-    std::thread::yield_now();
-    let account = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds: Option<f64> =
-        account.and_then(|account| account.split_whitespace().next()?.parse().ok());
-    nanoseconds.map_or_else(|| start.elapsed().as_secs_f64(), |nanoseconds| nanoseconds * 1e-9)
-}
-
-/// Median seconds of `work`, over about `budget` seconds.
+/// Median seconds of `work` in CPU time, over about `budget` seconds.
 fn seconds(budget: f64, mut work: impl FnMut()) -> f64 {
     work();
     let (start, mut times) = (Instant::now(), Vec::new());
     while start.elapsed().as_secs_f64() < budget || times.len() < 5 {
-        let before = now(start);
+        let before = cpu_seconds();
         work();
-        times.push(now(start) - before);
+        times.push(cpu_seconds() - before);
     }
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or_default()
@@ -93,8 +67,7 @@ fn account(ring: &Ring, chain: usize, special: usize) -> (f64, Vec<Row>) {
     // Source limbs of every conversion: a digit's limbs into all others, the special limbs into the chain, twice.
     let converted = chain * limbs - chain * special.min(chain) + 2.0 * chain * special;
     // The key is read once; so are x and what is added; scaled coefficients are written and read; results are written.
-    let words =
-        2.0 * digits * limbs + 2.0 * limbs + chain + 2.0 * (limbs + chain) + 3.0 * chain + 4.0 * chain;
+    let words = 2.0 * digits * limbs + 7.0 * chain;
     let bytes = words * degree as f64 * 8.0;
     let rows = vec![
         ("forward transforms", lifted + 2.0 * chain, forward * 1e3),

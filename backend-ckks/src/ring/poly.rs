@@ -136,11 +136,6 @@ impl<F: Form> Poly<F> {
         self.words.truncate(chain * self.degree);
     }
 
-    /// The limbs in parallel.
-    pub fn par_limbs_mut(&mut self) -> impl rayon::iter::IndexedParallelIterator<Item = &mut [u64]> {
-        rayon::slice::ParallelSliceMut::par_chunks_exact_mut(&mut self.words[..], self.degree)
-    }
-
     /// All residues, limb after limb.
     #[must_use]
     pub fn as_slice(&self) -> &[u64] {

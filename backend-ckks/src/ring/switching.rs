@@ -319,11 +319,6 @@ impl Ring {
         self.convert(&self.from_special, self.extended(self.chain), sources, quotients, &mut outs);
     }
 
-    /// Residues of the special modulus P modulo the first `chain` primes.
-    pub fn special_modulus(&self, chain: usize) -> impl Iterator<Item = u64> {
-        self.lifts.iter().take(chain.min(self.chain)).map(|lift| lift.value)
-    }
-
     /// Division by the primes of the limbs from `kept` on, which are the sources of `conversion`, with rounding: what
     /// is left of x after its residue modulo them, nearest to zero, is subtracted divides exactly.
     fn divide_round<const K: usize>(
