@@ -6,6 +6,7 @@
 //! it): one limb, in place, warm in the cache. `limb` times the other kernels on one limb, `switch` whole steps of key
 //! switching: for a rotation its inverse transforms, digits, key product and division.
 
+mod clock;
 mod rings;
 
 use std::hint::black_box;
@@ -13,8 +14,9 @@ use std::time::Duration;
 
 use backend_ckks::kernel::Path;
 use backend_ckks::ring::{Automorphism, Basis, GaloisElement, KeyHalves, Ntt, Poly, Ring};
+use clock::cpu_seconds;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use rings::{cpu_seconds, primes, random};
+use rings::{primes, random};
 
 fn name(path: Path) -> &'static str {
     if path == Path::Portable { "portable" } else { "ifma" }

@@ -4,30 +4,19 @@
 //! in the cache; bytes by a copy of the size of a key), and their sum is held against the measured rotation.
 #![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
 
+mod clock;
+mod median;
 mod rings;
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use backend_ckks::ring::{Automorphism, Basis, Finish, GaloisElement, KeyHalves, Ntt, Poly, Ring, Switched};
-use rings::{cpu_seconds, primes, random};
+use median::median_seconds;
+use rings::{primes, random};
 
 /// Ring degrees with bits of the chain primes, their number, and the number of special ones.
 const SETS: [(usize, u32, usize, usize); 3] =
     [(1 << 14, 45, 7, 2), (1 << 15, 45, 14, 3), (1 << 16, 45, 23, 6)];
-
-/// Median seconds of `work` in CPU time, over about `budget` seconds.
-fn seconds(budget: f64, mut work: impl FnMut()) -> f64 {
-    work();
-    let (start, mut times) = (Instant::now(), Vec::new());
-    while start.elapsed().as_secs_f64() < budget || times.len() < 5 {
-        let before = cpu_seconds();
-        work();
-        times.push(cpu_seconds() - before);
-    }
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or_default()
-}
 
 /// One kind of work: what, how often, milliseconds each.
 type Row = (&'static str, f64, f64);
@@ -40,26 +29,26 @@ fn account(ring: &Ring, chain: usize, special: usize) -> (f64, Vec<Row>) {
     let keys: Vec<[Poly<Ntt>; 2]> = (0..digits).map(|_| [wide.clone(), wide.clone()]).collect();
     let key: Vec<KeyHalves<'_>> = keys.iter().map(|halves| halves.each_ref()).collect();
     let by = Automorphism::new(GaloisElement::rotation(3, degree), degree);
-    let rotation = seconds(3.0, || {
+    let rotation = median_seconds(3.0, || {
         let finish = Finish { add: [Some(&x), None], rescale: false, turn: Some(&by) };
         black_box(ring.switch(Switched::Alone(&x), &key, finish));
     });
 
     let mut limb = x.limb(0).to_vec();
     let reduced = limb.clone();
-    let forward = seconds(0.3, || {
+    let forward = median_seconds(0.3, || {
         limb.copy_from_slice(&reduced);
         ring.forward_words_lazy(0, &mut limb);
     });
     limb.copy_from_slice(&reduced);
-    let inverse = seconds(0.3, || ring.inverse_words(0, &mut limb));
+    let inverse = median_seconds(0.3, || ring.inverse_words(0, &mut limb));
     let sources: Vec<u64> = (chain..chain + special).flat_map(|index| wide.limb(index).to_vec()).collect();
     let quotients = vec![1; degree];
-    let conversion =
-        seconds(0.3, || ring.convert_special_words(0, &mut limb, &sources, &quotients)) / special as f64;
+    let conversion = median_seconds(0.3, || ring.convert_special_words(0, &mut limb, &sources, &quotients))
+        / special as f64;
     let from: Vec<u64> = vec![1; 2 * digits * wide.basis().limbs() * degree];
     let mut to = vec![0; from.len()];
-    let byte = seconds(1.0, || to.copy_from_slice(black_box(&from))) / (16 * from.len()) as f64;
+    let byte = median_seconds(1.0, || to.copy_from_slice(black_box(&from))) / (16 * from.len()) as f64;
 
     let (chain, special, digits) = (chain as f64, special as f64, digits as f64);
     let limbs = chain + special;

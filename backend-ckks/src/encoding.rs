@@ -51,7 +51,8 @@ impl Encoder {
         }
     }
 
-    /// `values` times `scale`, rounded: a constant, or the integer coefficients of a polynomial in the subring of the period.
+    /// `values` times `scale`, rounded: a constant, or the integer coefficients of a polynomial in the subring of the smallest
+    /// period.
     ///
     /// # Errors
     /// As [`Encoder::encode`].
@@ -61,6 +62,10 @@ impl Encoder {
             return Ok(Multiplier::Constant(checked(op, 0, value * scale)?));
         }
         let mut slots = values.complex().into_owned();
+        slots.truncate(least_period(&slots));
+        if let [Complex64 { re, im: 0.0 }] = slots.as_slice() {
+            return Ok(Multiplier::Constant(checked(op, 0, re * scale)?));
+        }
         self.fft.inverse(&mut slots);
         let real = slots.iter().enumerate().map(|(i, value)| checked(op, i, value.re * scale));
         let imaginary = slots.iter().enumerate().map(|(i, value)| checked(op, i, value.im * scale));
@@ -78,6 +83,19 @@ impl Encoder {
         self.fft.forward(&mut slots);
         slots
     }
+}
+
+/// The smallest power of two after which the values, a power of two of them, repeat.
+fn least_period(values: &[Complex64]) -> usize {
+    let mut period = values.len();
+    while period > 1 {
+        let (first, second) = values.split_at(period / 2);
+        if !first.iter().zip(second).all(|(a, b)| a == b) {
+            break;
+        }
+        period /= 2;
+    }
+    period
 }
 
 fn checked(op: &'static str, position: usize, scaled: f64) -> Result<f64> {
@@ -185,7 +203,36 @@ mod tests {
             let encode = |values: Diagonal| {
                 params.encoder().encode(ring, "test", &values, scale, ring.extended(3)).unwrap()
             };
-            assert_eq!(encode(Diagonal::Constant(value)), encode(Diagonal::Real(vec![value])), "{value}");
+            let transformed = ring.values_of(ring.extended(3), &[(value * scale).round(), 0.0]);
+            assert_eq!(encode(Diagonal::Constant(value)), transformed, "{value}");
+            assert_eq!(encode(Diagonal::Real(vec![value; 8])), transformed, "{value}");
+        }
+    }
+
+    #[test]
+    fn periods_are_found_and_give_the_full_transform() {
+        let degree = 1 << 12;
+        let params = Parameters::insecure_for_tests(degree, 2, 40).unwrap();
+        let (ring, scale) = (params.ring().unwrap(), params.scale(2).unwrap());
+        for period in (1..12).map(|bits| 1 << bits) {
+            let once = vector(period);
+            let repeated = Diagonal::Complex(once.iter().copied().cycle().take(degree / 2).collect());
+            let multiplier = params.encoder().multiplier("test", &repeated, scale).unwrap();
+            let Multiplier::Coefficients(short) = multiplier else { panic!("no constant") };
+            assert_eq!(short.len(), 2 * period);
+            let mut full = vec![0_i64; degree];
+            full.iter_mut().step_by(degree / short.len()).zip(&short).for_each(|(c, x)| *c = *x as i64);
+            let basis = ring.extended(2);
+            let full = ring.to_ntt(ring.from_signed(basis, &full));
+            assert_eq!(params.encoder().encode(ring, "test", &repeated, scale, basis).unwrap(), full);
+            // What maps keep: one of each run of equal values.
+            let kept = ring.subring_values_of(basis, &short);
+            assert_eq!((kept.degree(), kept.basis()), (2 * period, basis));
+            for (kept, full) in kept.limbs().zip(full.limbs()) {
+                assert!(
+                    kept.iter().zip(full.chunks(degree / short.len())).all(|(k, f)| f.iter().all(|w| w == k))
+                );
+            }
         }
     }
 

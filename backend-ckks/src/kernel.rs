@@ -14,13 +14,17 @@
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 mod portable;
+mod subring;
 #[cfg(test)]
 mod tests;
 
 #[cfg(target_arch = "x86_64")]
 pub use ifma::Ifma;
 
+use std::sync::OnceLock;
+
 use crate::ring::{Automorphism, Factor, Modulus};
+use subring::Subring;
 
 /// Which kernels a ring runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,11 +101,16 @@ pub(crate) struct InverseScale(Factor);
 /// One prime of a ring with its tables.
 pub(crate) struct Limb {
     modulus: Modulus,
+    degree: usize,
+    /// What X is sent to at position 0.
+    root: u64,
     /// p^-1 modulo 2^52.
     word_inverse: u64,
     degree_inverse: u64,
     path: Path,
     ntt: Tables,
+    /// For each log2 of a degree, where a subring of that degree was used.
+    subrings: Vec<OnceLock<Subring>>,
 }
 
 /// The transform of one prime. Blocks below 64 words are the portable one's on every path.
@@ -132,18 +141,19 @@ impl Limb {
     /// Tables of one prime. `None` where the prime has no transform of this degree.
     pub(crate) fn new(modulus: Modulus, degree: usize, path: Path) -> Option<Self> {
         let portable = portable::Ntt::new(modulus, degree)?;
+        let root = portable.root(degree);
         let ntt = match path {
             #[cfg(target_arch = "x86_64")]
-            Path::Avx512Ifma(_) if degree >= 64 => {
-                Tables::Ifma(ifma::Ntt::new(&modulus, degree, portable.root(degree)))
-            }
+            Path::Avx512Ifma(_) if degree >= 64 => Tables::Ifma(ifma::Ntt::new(&modulus, degree, root)),
             _ => Tables::Portable(portable),
         };
         let p = modulus.value();
         // Newton's iteration: p p = 1 modulo 8, and every round doubles the bits that are right.
         let word_inverse = (0..5).fold(p, |x, _| x.wrapping_mul(2u64.wrapping_sub(p.wrapping_mul(x))));
         let degree_inverse = modulus.inverse(degree as u64 % p);
-        Some(Self { modulus, word_inverse: word_inverse & crate::ring::WORD_MASK, degree_inverse, path, ntt })
+        let word_inverse = word_inverse & crate::ring::WORD_MASK;
+        let subrings = (0..degree.trailing_zeros()).map(|_| OnceLock::new()).collect();
+        Some(Self { modulus, degree, root, word_inverse, degree_inverse, path, ntt, subrings })
     }
 
     pub(crate) fn modulus(&self) -> &Modulus {
@@ -246,7 +256,8 @@ impl Limb {
         on_path!(self.path, sub_from_mul_factor, &self.modulus, out, x, factor);
     }
 
-    /// outs\[k\] = sum over `terms` of a b_k, where `term` gives a (lazy) and the b_k (reduced); results reduced.
+    /// outs\[k\] = sum over `terms` of a b_k, where `term` gives a (lazy) and the b_k (reduced); results reduced. An `a` that is
+    /// shorter by a power of two has each of its words repeated.
     pub(crate) fn inner_products<'a, const K: usize>(
         &self,
         outs: &mut [&mut [u64]; K],
@@ -263,9 +274,14 @@ impl Limb {
                 let taken = GROUP.min(terms - first);
                 for (slot, index) in group.iter_mut().zip(first..first + taken) {
                     let (a, bs) = term(index);
-                    *slot = (&a[range.clone()], bs.map(|b| &b[range.clone()]));
+                    *slot = (repeated(a, len, &range), bs.map(|b| &b[range.clone()]));
                 }
-                on_path!(self.path, accumulate, &mut sums, &group[..taken]);
+                let group = &group[..taken];
+                if group.iter().all(|(a, _)| a.len() == range.len()) {
+                    on_path!(self.path, accumulate, &mut sums, group);
+                } else {
+                    on_path!(self.path, accumulate_repeated, &mut sums, group);
+                }
                 if first % FOLD == FOLD - GROUP {
                     for sum in &mut sums {
                         on_path!(self.path, fold, &self.modulus, sum);
@@ -302,4 +318,11 @@ impl Limb {
             target
         );
     }
+}
+
+/// The part of `a`, whose words are repeated to fill `len`, that makes up `range`.
+fn repeated<'a>(a: &'a [u64], len: usize, range: &std::ops::Range<usize>) -> &'a [u64] {
+    let repeats = len / a.len().max(1);
+    let start = range.start / repeats;
+    &a[start..start + (range.len() / repeats).max(1)]
 }

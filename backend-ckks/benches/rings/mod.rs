@@ -1,4 +1,4 @@
-//! What the benchmarks share: primes, random polynomials, the clock.
+//! Primes and random polynomials for benchmarks.
 
 use backend_ckks::ring::{Basis, Form, Poly, Ring, ntt_primes};
 use rand::{RngExt, SeedableRng};
@@ -18,15 +18,4 @@ pub(crate) fn random<F: Form>(ring: &Ring, basis: Basis) -> Poly<F> {
         limb.iter_mut().for_each(|word| *word = rng.random_range(0..p.value()));
     }
     x
-}
-
-/// CPU seconds of this thread; where the system does not tell, seconds since the first call.
-pub(crate) fn cpu_seconds() -> f64 {
-    static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
-    let passed = START.elapsed().as_secs_f64();
-    // The kernel brings its account up to date when the thread gives way.
-    std::thread::yield_now();
-    let account = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds = account.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
-    nanoseconds.map_or(passed, |n| n * 1e-9)
 }

@@ -122,7 +122,7 @@ fn encoded(
         let multiplier = evaluator.params.encoder().multiplier("linear", &diagonal, scale)?;
         let multiplier = match (multiplier, keep) {
             (Multiplier::Coefficients(coefficients), Keep::Encoded) => {
-                Multiplier::Values(evaluator.ring.values_of(basis, &coefficients))
+                Multiplier::Values(evaluator.ring.subring_values_of(basis, &coefficients))
             }
             (other, _) => other,
         };

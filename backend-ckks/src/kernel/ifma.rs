@@ -10,7 +10,7 @@ mod pointwise;
 
 use std::arch::x86_64::*;
 
-pub(super) use ntt::Ntt;
+pub(super) use ntt::{Forward, Ntt};
 pub(super) use pointwise::*;
 
 use crate::ring::{Factor, Modulus, WORD_MASK};

@@ -114,6 +114,26 @@ pub(super) fn accumulate<const K: usize>(sums: &mut [[[u64; BLOCK]; 2]; K], grou
     }
 }
 
+/// As [`accumulate`], where the words of an `a` that is shorter are repeated.
+pub(super) fn accumulate_repeated<const K: usize>(
+    sums: &mut [[[u64; BLOCK]; 2]; K],
+    group: &[(&[u64], [&[u64]; K])],
+) {
+    for (a, bs) in group {
+        for ([low, high], b) in sums.iter_mut().zip(bs) {
+            let repeats = b.len() / a.len();
+            let chunks = low.chunks_mut(repeats).zip(high.chunks_mut(repeats));
+            for (((low, high), b), &a) in chunks.zip(b.chunks(repeats)).zip(*a) {
+                for ((low, high), &b) in low.iter_mut().zip(high).zip(b) {
+                    let product = u128::from(a) * u128::from(b);
+                    *low += product as u64 & WORD_MASK;
+                    *high += (product >> WORD_BITS) as u64;
+                }
+            }
+        }
+    }
+}
+
 /// Brings sums of up to 2^11 terms back to the size of one.
 pub(super) fn fold(modulus: &Modulus, [low, high]: &mut [[u64; BLOCK]; 2]) {
     for (low, high) in low.iter_mut().zip(high) {

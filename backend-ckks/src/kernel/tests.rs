@@ -73,6 +73,52 @@ fn transforms_agree() {
 }
 
 #[test]
+fn transforms_in_subrings_are_runs_of_equal_values() {
+    let degree = 1 << 11;
+    for (portable, others) in limbs(degree) {
+        let p = *portable.modulus();
+        for small in (0..=11).map(|bits| 1usize << bits) {
+            let gap = degree / small;
+            for x in inputs(small, p.value()) {
+                let mut full = vec![0; degree];
+                full.iter_mut().step_by(gap).zip(&x).for_each(|(word, x)| *word = *x);
+                let full = applied(&full, |x| portable.forward(x));
+                for limb in others.iter().chain([&portable]) {
+                    let reduced = applied(&x, |x| limb.forward_subring(x));
+                    let runs: Vec<u64> = reduced.iter().flat_map(|&word| vec![word; gap]).collect();
+                    assert!(runs == full, "degree {small}, {p:?}");
+                    let mut lazy = applied(&x, |x| limb.forward_subring_lazy(x));
+                    lazy.iter_mut().for_each(|word| *word = p.reduce_word(*word & WORD_MASK));
+                    assert_eq!(lazy, reduced);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn short_factors_are_repeated() {
+    let degree = 1 << 11;
+    for (portable, others) in limbs(degree).into_iter().step_by(5) {
+        let p = portable.modulus().value();
+        let (words, b) = (&inputs(degree, WORD_MASK + 1)[3], &inputs(degree, p)[3]);
+        for limb in others.iter().chain([&portable]) {
+            // All lengths in one sum, more of them than one pass takes.
+            let short: Vec<&[u64]> = (0..=11).map(|bits| &words[..1 << bits]).collect();
+            let mut sum = vec![0; degree];
+            limb.inner_products(&mut [&mut sum], short.len(), |i| (short[i], [b]));
+            let mut expected = vec![0; degree];
+            for a in short {
+                let full: Vec<u64> = a.iter().flat_map(|&word| vec![word; degree / a.len()]).collect();
+                let product = applied(b, |out| portable.mul(out, &full, b));
+                portable.add_assign(&mut expected, &product);
+            }
+            assert!(sum == expected, "{p}");
+        }
+    }
+}
+
+#[test]
 fn pointwise_kernels_agree() {
     let degree = 512;
     for (portable, others) in limbs(degree) {

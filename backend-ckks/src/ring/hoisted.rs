@@ -8,11 +8,11 @@
 //! made, so that they never exist as whole polynomials.
 
 use super::buffer::Buffer;
-use super::modulus::SMALL_INTEGER;
 use super::parallel::for_each_item;
-use super::poly::{Basis, Coefficient, Ntt, Poly};
+use super::poly::{Basis, Ntt, Poly};
 use super::switching::{Digits, KeyHalves};
 use super::{Automorphism, Ring};
+use crate::kernel::Limb;
 
 /// Words of all rotated inputs together that one run of the sums goes over: they stay in a second-level cache while every
 /// sum reads them.
@@ -40,10 +40,10 @@ pub struct Rotated<'a> {
 /// A plaintext that multiplies.
 #[derive(Clone, Debug)]
 pub enum Multiplier {
-    /// Values over the basis of the sums.
+    /// Values over the basis of the sums: of degree N, or of a subring's degree, each then standing for a run of equal ones.
     Values(Poly<Ntt>),
-    /// Integer coefficients, transformed whenever they are used; coefficient i belongs to X^(i gap), where the gap is N
-    /// divided by their number.
+    /// Integer coefficients, transformed in their subring whenever they are used; coefficient i belongs to X^(i gap), where
+    /// the gap is N divided by their number.
     Coefficients(Vec<f64>),
     /// The same integer everywhere.
     Constant(f64),
@@ -225,9 +225,16 @@ impl Ring {
                     let Some((which, multiplier)) = sum.terms.get(i) else { return (&[], [&[], &[]]) };
                     let values = match multiplier {
                         Multiplier::Values(values) => values.limb_of(basis, index),
-                        _ => multipliers.get(i * self.degree()..(i + 1) * self.degree()).unwrap_or_default(),
+                        Multiplier::Coefficients(coefficients) => {
+                            let start = i * self.degree();
+                            multipliers.get(start..start + coefficients.len()).unwrap_or_default()
+                        }
+                        Multiplier::Constant(_) => &[],
                     };
-                    (values.get(range.clone()).unwrap_or_default(), operand(*which).map(part))
+                    let gap = self.degree() / values.len().max(1);
+                    let start = range.start / gap;
+                    let values = values.get(start..start + (range.len() / gap).max(1));
+                    (values.unwrap_or_default(), operand(*which).map(part))
                 });
                 for (which, integer) in &sum.constants {
                     let factor = limb.modulus().factor(limb.modulus().reduce_integer(*integer));
@@ -239,43 +246,56 @@ impl Ring {
         }
     }
 
-    /// The multipliers of one sum that are kept as coefficients, as lazy values in one limb.
+    /// The multipliers of one sum that are kept as coefficients, as lazy values of their subrings in one limb.
     fn transform_multipliers(&self, place: Place, sum: &Sum, out: &mut [u64]) {
         let limb = self.limb(place.basis, place.index);
         for (out, (_, multiplier)) in out.chunks_exact_mut(self.degree()).zip(&sum.terms) {
-            if let Multiplier::Coefficients(coefficients) = multiplier {
-                self.spread(out, limb.modulus(), coefficients);
-                limb.forward_lazy(out);
+            if let Multiplier::Coefficients(coefficients) = multiplier
+                && let Some(out) = out.get_mut(..coefficients.len())
+            {
+                limb.modulus().reduce_integers(out, coefficients);
+                limb.forward_subring_lazy(out);
             }
         }
     }
 
-    /// Residues of integer coefficients, N or a part of N of them at even gaps.
-    fn spread(&self, out: &mut [u64], modulus: &super::Modulus, coefficients: &[f64]) {
-        let gap = (self.degree() / coefficients.len().max(1)).max(1);
-        if gap > 1 {
-            out.fill(0);
-        }
-        let small = coefficients.iter().fold(0.0_f64, |most, x| most.max(x.abs())) < SMALL_INTEGER;
-        let inverse = 1.0 / modulus.value() as f64;
-        let words = out.iter_mut().step_by(gap).zip(coefficients);
-        match (small, gap) {
-            (true, 1) => out
-                .iter_mut()
-                .zip(coefficients)
-                .for_each(|(word, &x)| *word = modulus.reduce_small_integer(x, inverse)),
-            (true, _) => words.for_each(|(word, &x)| *word = modulus.reduce_small_integer(x, inverse)),
-            (false, _) => words.for_each(|(word, &x)| *word = modulus.reduce_integer(x)),
-        }
-    }
-
-    /// Integer coefficients, N or a part of N of them at even gaps, in values over `basis`.
+    /// Integer coefficients in values over `basis`: N of them, or a part of N at even gaps (a power of two of them).
     #[must_use]
     pub fn values_of(&self, basis: Basis, coefficients: &[f64]) -> Poly<Ntt> {
-        let mut x = self.scratch::<Coefficient>(basis);
-        super::for_each_limb(&mut x, |index, limb| {
-            self.spread(limb, self.modulus(basis, index), coefficients)
+        let mut x = self.scratch(basis);
+        super::for_each_limb(&mut x, |index, words| {
+            let limb = self.limb(basis, index);
+            if coefficients.len() == words.len() {
+                return self.subring_values(limb, words, coefficients);
+            }
+            let mut values = Buffer::scratch(coefficients.len());
+            self.subring_values(limb, &mut values, coefficients);
+            match words.len() / values.len() {
+                2 => {
+                    words.as_chunks_mut::<2>().0.iter_mut().zip(&*values).for_each(|(run, x)| *run = [*x; 2])
+                }
+                4 => {
+                    words.as_chunks_mut::<4>().0.iter_mut().zip(&*values).for_each(|(run, x)| *run = [*x; 4])
+                }
+                gap => words.chunks_exact_mut(gap).zip(&*values).for_each(|(run, x)| run.fill(*x)),
+            }
         });
-        self.to_ntt(x)
+        x
+    }
+
+    /// As [`Ring::values_of`], in the subring alone: a polynomial of as many residues as there are coefficients, of which each
+    /// stands for a run of equal ones.
+    #[must_use]
+    pub fn subring_values_of(&self, basis: Basis, coefficients: &[f64]) -> Poly<Ntt> {
+        let mut x = Poly::scratch(coefficients.len(), basis);
+        super::for_each_limb(&mut x, |index, words| {
+            self.subring_values(self.limb(basis, index), words, coefficients)
+        });
+        x
+    }
+
+    fn subring_values(&self, limb: &Limb, out: &mut [u64], coefficients: &[f64]) {
+        limb.modulus().reduce_integers(out, coefficients);
+        limb.forward_subring(out);
     }
 }

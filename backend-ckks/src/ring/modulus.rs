@@ -6,7 +6,7 @@ use crate::error::Error;
 pub(crate) const WORD_BITS: u32 = 52;
 
 /// Integers below it fit the mantissa of a float with its hidden bit to spare.
-pub(crate) const SMALL_INTEGER: f64 = (1_u64 << 52) as f64;
+const SMALL_INTEGER: f64 = (1_u64 << 52) as f64;
 
 /// The lower 52 bits of a word.
 pub(crate) const WORD_MASK: u64 = (1 << WORD_BITS) - 1;
@@ -177,6 +177,17 @@ impl Modulus {
         let rest = if rest < 0.0 { rest + p } else { rest };
         // The mantissa of 2^52 + rest is rest.
         (rest + SMALL_INTEGER).to_bits() & WORD_MASK
+    }
+
+    /// Integers modulo the prime, one a word.
+    pub(crate) fn reduce_integers(&self, out: &mut [u64], integers: &[f64]) {
+        let words = out.iter_mut().zip(integers);
+        if integers.iter().fold(0.0_f64, |most, x| most.max(x.abs())) < SMALL_INTEGER {
+            let inverse = 1.0 / self.value as f64;
+            words.for_each(|(word, &x)| *word = self.reduce_small_integer(x, inverse));
+        } else {
+            words.for_each(|(word, &x)| *word = self.reduce_integer(x));
+        }
     }
 
     /// base^exponent for a reduced base.

@@ -41,17 +41,15 @@ struct Twiddles {
     last: AVec<LastFactors, ConstAlign<64>>,
 }
 
-/// The transform of one prime.
-pub(in super::super) struct Ntt {
+/// The forward transform of one prime.
+pub(in super::super) struct Forward {
     degree: usize,
     layers: u64,
-    forward: Twiddles,
-    inverse: Twiddles,
-    forward_lazy: bool,
-    inverse_lazy: bool,
+    twiddles: Twiddles,
+    lazy: bool,
 }
 
-impl Ntt {
+impl Forward {
     /// Tables for the primitive 2N-th `root` of unity; N is 64 at least.
     pub(in super::super) fn new(modulus: &Modulus, degree: usize, root: u64) -> Self {
         let layers = u64::from(degree.trailing_zeros());
@@ -59,28 +57,52 @@ impl Ntt {
         Self {
             degree,
             layers,
-            forward: Twiddles::new(modulus, degree, root, 1),
-            inverse: Twiddles::new(modulus, degree, modulus.inverse(root), 0),
-            forward_lazy: room >= 2 * layers + 4,
-            inverse_lazy: room >= 32,
+            twiddles: Twiddles::new(modulus, degree, root, 1),
+            lazy: room >= 2 * layers + 4,
         }
     }
 
-    /// Forward transform: takes words below 4p, gives reduced words, or loose ones if `LOOSE`.
+    /// Takes words below 4p, gives reduced words, or loose ones if `LOOSE`.
     #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
-    pub(in super::super) fn forward<const LOOSE: bool>(&self, modulus: &Modulus, x: &mut [u64]) {
+    pub(in super::super) fn run<const LOOSE: bool>(&self, modulus: &Modulus, x: &mut [u64]) {
         assert_eq!(x.len(), self.degree);
         let prime = Prime::new(modulus);
         let offset = splat(self.layers * modulus.value());
         let x = x.as_mut_ptr();
         // SAFETY: `x` points to `degree` words that are borrowed exclusively, and the tables are of that degree.
         unsafe {
-            if self.forward_lazy {
-                self.forward.split::<true, LOOSE>(&prime, x, self.degree, 1, Some(offset));
+            if self.lazy {
+                self.twiddles.split::<true, LOOSE>(&prime, x, self.degree, 1, Some(offset));
             } else {
-                self.forward.split::<false, LOOSE>(&prime, x, self.degree, 1, None);
+                self.twiddles.split::<false, LOOSE>(&prime, x, self.degree, 1, None);
             }
         }
+    }
+}
+
+/// The transforms of one prime.
+pub(in super::super) struct Ntt {
+    degree: usize,
+    forward: Forward,
+    inverse: Twiddles,
+    inverse_lazy: bool,
+}
+
+impl Ntt {
+    /// Tables for the primitive 2N-th `root` of unity; N is 64 at least.
+    pub(in super::super) fn new(modulus: &Modulus, degree: usize, root: u64) -> Self {
+        Self {
+            degree,
+            forward: Forward::new(modulus, degree, root),
+            inverse: Twiddles::new(modulus, degree, modulus.inverse(root), 0),
+            inverse_lazy: (1 << 52) / modulus.value() >= 32,
+        }
+    }
+
+    /// Forward transform: takes words below 4p, gives reduced words, or loose ones if `LOOSE`.
+    #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
+    pub(in super::super) fn forward<const LOOSE: bool>(&self, modulus: &Modulus, x: &mut [u64]) {
+        self.forward.run::<LOOSE>(modulus, x);
     }
 
     /// Inverse transform times `scale`, which includes 1 / N: takes and gives reduced words.

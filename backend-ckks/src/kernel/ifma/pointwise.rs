@@ -135,8 +135,45 @@ pub(in super::super) fn accumulate<const K: usize>(
     sums: &mut [[[u64; BLOCK]; 2]; K],
     group: &[(&[u64], [&[u64]; K])],
 ) {
-    let len = group.first().map_or(0, |(a, _)| a.len() / LANES);
-    for position in 0..len {
+    accumulate_with(sums, group, |a, position, _| lanes(a).get(position).map(|a| load(a)));
+}
+
+/// As [`accumulate`], where the words of an `a` that is shorter are repeated.
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(in super::super) fn accumulate_repeated<const K: usize>(
+    sums: &mut [[[u64; BLOCK]; 2]; K],
+    group: &[(&[u64], [&[u64]; K])],
+) {
+    let pairs = _mm512_set_epi64(3, 3, 2, 2, 1, 1, 0, 0);
+    let fours = _mm512_set_epi64(1, 1, 1, 1, 0, 0, 0, 0);
+    accumulate_with(sums, group, |a, position, len| match len / a.len() {
+        1 => lanes(a).get(position).map(|a| load(a)),
+        2 => {
+            let words = a.as_chunks::<4>().0.get(position)?;
+            // SAFETY: the reference covers the 32 bytes; this load needs no alignment.
+            let words = unsafe { _mm256_loadu_si256(words.as_ptr().cast()) };
+            Some(_mm512_permutexvar_epi64(pairs, _mm512_castsi256_si512(words)))
+        }
+        4 => {
+            let words = a.as_chunks::<2>().0.get(position)?;
+            // SAFETY: the reference covers the 16 bytes; this load needs no alignment.
+            let words = unsafe { _mm_loadu_si128(words.as_ptr().cast()) };
+            Some(_mm512_permutexvar_epi64(fours, _mm512_castsi128_si512(words)))
+        }
+        repeats => a.get(LANES * position / repeats).map(|word| broadcast(word)),
+    });
+}
+
+/// Adds products, where `factor` gives a vector of an `a` from its place, for operands of so many words.
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn accumulate_with<const K: usize>(
+    sums: &mut [[[u64; BLOCK]; 2]; K],
+    group: &[(&[u64], [&[u64]; K])],
+    factor: impl Fn(&[u64], usize, usize) -> Option<Vector>,
+) {
+    let words = group.first().and_then(|(_, bs)| bs.first()).map_or(0, |b| b.len());
+    for position in 0..words / LANES {
         let mut halves = [[_mm512_setzero_si512(); 2]; K];
         for (halves, sum) in halves.iter_mut().zip(&*sums) {
             for (half, sum) in halves.iter_mut().zip(sum) {
@@ -144,8 +181,7 @@ pub(in super::super) fn accumulate<const K: usize>(
             }
         }
         for (a, bs) in group {
-            let Some(a) = lanes(a).get(position) else { continue };
-            let a = load(a);
+            let Some(a) = factor(a, position, words) else { continue };
             for ([low, high], b) in halves.iter_mut().zip(bs) {
                 let Some(b) = lanes(b).get(position) else { continue };
                 let b = load(b);
