@@ -1,12 +1,14 @@
 //! The clear reference with a number for its defect.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use he_traits::wire::{Decode, Encode, Kind, Reader, Writer};
 use he_traits::*;
 use rand::CryptoRng;
 use zeroize::Zeroizing;
+
+use crate::defects::*;
 
 type Ct = ClearCiphertext;
 type Clears = ClearEvaluator;
@@ -14,51 +16,6 @@ type Clears = ClearEvaluator;
 /// The clear reference with the defect that its parameters name; 0 is none. One type for all defects: the suite is compiled
 /// once.
 pub(crate) struct Broken;
-
-pub(crate) const ROTATES_RIGHT: u8 = 1;
-pub(crate) const MUL_KEEPS_LEVEL: u8 = 2;
-pub(crate) const ADDS_UNEQUAL_LEVELS: u8 = 3;
-pub(crate) const DROPS_LAST_SLOT: u8 = 4;
-pub(crate) const ACCEPTS_NAN: u8 = 5;
-pub(crate) const IGNORES_SIGN_OF_STEP: u8 = 6;
-pub(crate) const COMBINE_FORGETS_CONSTANT: u8 = 7;
-pub(crate) const MUL_PLAIN_KEEPS_LEVEL: u8 = 8;
-pub(crate) const LINEAR_FORGETS_SECOND_BLOCK: u8 = 9;
-pub(crate) const READS_TRUNCATED: u8 = 10;
-pub(crate) const POLYNOMIAL_LANDS_TOO_LOW: u8 = 11;
-pub(crate) const ROTATE_MANY_REPEATS_FIRST: u8 = 12;
-pub(crate) const MISSING_KEY_UNREPORTED: u8 = 13;
-pub(crate) const SIGMOID_APPROXIMATED: u8 = 14;
-pub(crate) const NOISY: u8 = 15;
-pub(crate) const MUL_SUM_FORGETS_LAST: u8 = 16;
-pub(crate) const DROP_TO_RAISES: u8 = 17;
-pub(crate) const SUB_SWAPPED: u8 = 18;
-pub(crate) const MULTIPLIES_AT_ZERO: u8 = 19;
-pub(crate) const CONJUGATE_DOES_NOTHING: u8 = 20;
-pub(crate) const COMBINE_ROUNDS_COEFFICIENTS: u8 = 21;
-pub(crate) const PROFILE_PROMISES_EXACT: u8 = 22;
-pub(crate) const READS_ANY_SECRET: u8 = 23;
-pub(crate) const CHEBYSHEV_AS_POWERS: u8 = 24;
-pub(crate) const TAKES_FOREIGN_KEYS: u8 = 25;
-pub(crate) const LINEAR_REPEATS_FIRST_VALUE: u8 = 26;
-pub(crate) const KEYGEN_FORGETS_A_ROTATION: u8 = 27;
-pub(crate) const WRONG_WITH_FEW_KEYS: u8 = 28;
-pub(crate) const DROPS_IMAGINARY_PART: u8 = 29;
-pub(crate) const ACCEPTS_ANY_SCHEDULE: u8 = 30;
-pub(crate) const PADS_SHORT_VECTORS: u8 = 31;
-pub(crate) const MUL_PLAIN_SUM_FORGETS_LEVEL: u8 = 32;
-pub(crate) const ADD_SCALAR_SKIPS_NEGATIVE: u8 = 33;
-pub(crate) const FACTOR_NOT_REPEATED: u8 = 34;
-pub(crate) const LINEAR_WRONG_WITH_FEW_KEYS: u8 = 35;
-pub(crate) const POLYNOMIAL_WRONG_WITH_FEW_KEYS: u8 = 36;
-/// No defect: the levels from 1 to the top less 1 can be refreshed. Those that follow refresh wrongly.
-pub(crate) const REFRESHES: u8 = 37;
-pub(crate) const REFRESH_LANDS_TOO_LOW: u8 = 38;
-pub(crate) const REFRESH_SWAPS: u8 = 39;
-pub(crate) const REFRESH_FORGETS_SECOND: u8 = 40;
-pub(crate) const REFRESH_GOES_TOO_HIGH: u8 = 41;
-pub(crate) const REFRESH_IS_COARSE: u8 = 42;
-pub(crate) const LAYER_FORGETS_BIAS: u8 = 43;
 
 #[derive(Clone, PartialEq)]
 pub(crate) struct Params(pub(crate) ClearParams, pub(crate) u8);
@@ -137,6 +94,7 @@ impl Scheme for Broken {
             params: params.0,
             rotations,
             defect: params.1,
+            sums: Mutex::default(),
         })
     }
 }
@@ -147,6 +105,8 @@ pub(crate) struct Evaluates {
     params: ClearParams,
     rotations: usize,
     defect: u8,
+    /// Slots of the sums of several products of ciphertexts so far, for the defect that sees only those.
+    sums: Mutex<Vec<Vec<Complex64>>>,
 }
 
 pub(crate) struct Map {
@@ -226,6 +186,11 @@ impl Evaluator for Evaluates {
     }
 
     fn rotate(&self, a: &Ct, step: Step) -> Result<Ct> {
+        if self.defect == ROTATES_NO_SUM_OF_PRODUCTS
+            && self.sums.lock().unwrap().iter().any(|sum| sum == a.slots())
+        {
+            return Ok(a.clone());
+        }
         let step = match self.defect {
             ROTATES_RIGHT => Step(-step.0),
             IGNORES_SIGN_OF_STEP => Step(step.0.abs()),
@@ -315,7 +280,11 @@ impl Evaluator for Evaluates {
 
     fn mul_sum(&self, pairs: &[(&Ct, &Ct)]) -> Result<Ct> {
         let forgets = self.defect == MUL_SUM_FORGETS_LAST && pairs.len() > 1;
-        self.inner.mul_sum(if forgets { &pairs[..pairs.len() - 1] } else { pairs })
+        let sum = self.inner.mul_sum(if forgets { &pairs[..pairs.len() - 1] } else { pairs })?;
+        if self.defect == ROTATES_NO_SUM_OF_PRODUCTS && pairs.len() > 1 {
+            self.sums.lock().unwrap().push(sum.slots().to_vec());
+        }
+        Ok(sum)
     }
 
     fn mul_plain_sum(&self, pairs: &[(&Ct, &Self::Factor)]) -> Result<Ct> {
