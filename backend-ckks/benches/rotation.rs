@@ -21,7 +21,7 @@ const SETS: [(usize, u32, usize, usize); 3] =
 /// One kind of work: what, how often, milliseconds each.
 type Row = (&'static str, f64, f64);
 
-fn account(ring: &Ring, chain: usize, special: usize) -> (f64, Vec<Row>) {
+fn account(ring: &Ring, chain: usize, special: usize) -> (f64, f64, Vec<Row>) {
     let degree = ring.degree();
     let x: Poly<Ntt> = random(ring, Basis::chain(chain));
     let wide: Poly<Ntt> = random(ring, ring.extended(chain));
@@ -32,6 +32,15 @@ fn account(ring: &Ring, chain: usize, special: usize) -> (f64, Vec<Row>) {
     let rotation = median_seconds(3.0, || {
         let finish = Finish { add: [Some(&x), None], rescale: false, turn: Some(&by) };
         black_box(ring.switch(Switched::Alone(&x), &key, finish));
+    });
+    let more: Vec<Vec<[Poly<Ntt>; 2]>> = (0..8).map(|_| keys.clone()).collect();
+    let eight = median_seconds(3.0, || {
+        let digits = ring.decompose(&x);
+        for keys in &more {
+            let key: Vec<KeyHalves<'_>> = keys.iter().map(|halves| halves.each_ref()).collect();
+            let finish = Finish { add: [Some(&x), None], rescale: false, turn: Some(&by) };
+            black_box(ring.switch(Switched::Hoisted(&digits), &key, finish));
+        }
     });
 
     let mut limb = x.limb(0).to_vec();
@@ -64,7 +73,7 @@ fn account(ring: &Ring, chain: usize, special: usize) -> (f64, Vec<Row>) {
         ("limbs converted", converted, conversion * 1e3),
         ("megabytes moved", bytes / 1e6, byte * 1e9),
     ];
-    (rotation * 1e3, rows)
+    (rotation * 1e3, eight * 1e3, rows)
 }
 
 fn main() {
@@ -73,8 +82,9 @@ fn main() {
         let chain = primes(degree, bits, chain_len, &[]);
         let special = primes(degree, 50, special_len, &chain);
         let ring = Ring::new(degree, &chain, &special).expect("primes of the degree");
-        let (rotation, rows) = account(&ring, chain_len, special_len);
+        let (rotation, eight, rows) = account(&ring, chain_len, special_len);
         println!("rotation, N = {degree}, {chain_len} + {special_len} primes: {rotation:.2} ms");
+        println!("  eight with shared digits: {eight:.2} ms");
         let mut explained = 0.0;
         for (what, count, each) in rows {
             let total = count * each;

@@ -1,11 +1,10 @@
 //! The data owner's half: keys, encryption, decryption.
 
+mod encryption;
 mod release;
 
 use he_traits::wire::{Decode, Encode, Reader, Writer};
-use he_traits::{
-    ClientScheme, Complex64, Decryptor, Diagonal, Encryptor, Error, KeyNeeds, Keys, Level, Result,
-};
+use he_traits::{ClientScheme, Complex64, Decryptor, Error, KeyNeeds, Keys, Level, Result};
 use rand::{CryptoRng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use rayon::prelude::*;
@@ -17,6 +16,7 @@ use crate::ring::{Automorphism, Coefficient, GaloisElement, Ntt, Poly};
 use crate::sampling::{self, Seed};
 use crate::{Ckks, Parameters, pack};
 
+pub use encryption::{CkksEncryptor, CkksPublicEncryptor};
 pub use release::{Release, Released};
 
 /// The secret: wiped when dropped, never printed, never cloned.
@@ -131,16 +131,6 @@ impl Decode<Parameters> for PublicKey {
     }
 }
 
-/// Encrypts with the secret key: the least noise, and half the bytes, since a seed stands for one polynomial.
-pub struct CkksEncryptor {
-    secret: SecretKey,
-}
-
-/// Encrypts with the public key.
-pub struct CkksPublicEncryptor {
-    key: PublicKey,
-}
-
 /// Decrypts, for the key's owner alone: a decryption shown to others reveals its error, hence the key (Li and Micciancio 2021). For others
 /// there is [`CkksDecryptor::decrypt_for_release`].
 pub struct CkksDecryptor {
@@ -164,58 +154,6 @@ impl CkksDecryptor {
         let params = &self.secret.params;
         let scale = params.scale(x.index()).ok_or_else(|| Error::parameters("a level above the top"))?;
         Ok(params.encoder().decode(params.ring()?, message, scale))
-    }
-}
-
-/// The message over the limbs of level `at`, at its scale.
-fn encoded(params: &Parameters, values: &Diagonal, at: Level) -> Result<Poly<Ntt>> {
-    let top = Level::new(params.depth() as u32);
-    let scale = params.scale(at.index()).filter(|_| !at.is_unbounded());
-    let scale = scale.ok_or(Error::LevelRaise { op: "encrypt", from: top, to: at })?;
-    params.encoder().encode(params.ring()?, "encrypt", values, scale, params.basis(at.index()))
-}
-
-impl Encryptor for CkksEncryptor {
-    type Ciphertext = Ciphertext;
-
-    fn encrypt(&self, values: &Diagonal, at: Level, rng: &mut dyn CryptoRng) -> Result<Ciphertext> {
-        let params = &self.secret.params;
-        let ring = params.ring()?;
-        let mut c0 = encoded(params, values, at)?;
-        let basis = c0.basis();
-        let mut errors = ChaCha20Rng::from_seed(*sampling::seed(rng));
-        ring.add_assign(&mut c0, &sampling::error(ring, basis, &mut errors));
-        let seed = *sampling::seed(rng);
-        let c1 = sampling::uniform(ring, basis, &seed, 0);
-        let mut masked = c1.clone();
-        let mut secret = ring.restrict(&self.secret.values, basis);
-        ring.mul_assign(&mut masked, &secret);
-        secret.zeroize();
-        ring.sub_assign(&mut c0, &masked);
-        Ok(Ciphertext { seed: Some(seed), ..Ciphertext::new(params, c0, c1) })
-    }
-}
-
-impl Encryptor for CkksPublicEncryptor {
-    type Ciphertext = Ciphertext;
-
-    fn encrypt(&self, values: &Diagonal, at: Level, rng: &mut dyn CryptoRng) -> Result<Ciphertext> {
-        let params = &self.key.params;
-        let ring = params.ring()?;
-        let mut c0 = encoded(params, values, at)?;
-        let basis = c0.basis();
-        let mut rng = ChaCha20Rng::from_seed(*sampling::seed(rng));
-        let mask = sampling::embedded(ring, basis, &sampling::ternary(ring.degree(), &mut rng));
-        let masked = |half: &Poly<Ntt>| {
-            let mut product = ring.restrict(half, basis);
-            ring.mul_assign(&mut product, &mask);
-            product
-        };
-        ring.add_assign(&mut c0, &masked(&self.key.b));
-        ring.add_assign(&mut c0, &sampling::error(ring, basis, &mut rng));
-        let mut c1 = masked(&self.key.a);
-        ring.add_assign(&mut c1, &sampling::error(ring, basis, &mut rng));
-        Ok(Ciphertext::new(params, c0, c1))
     }
 }
 

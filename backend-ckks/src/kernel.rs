@@ -79,6 +79,11 @@ impl Path {
         on_path!(self, permute, out, x, by);
     }
 
+    /// The key stream of ChaCha20 from block `block` on, as little-endian words.
+    pub(crate) fn keystream(self, out: &mut [u64; KEYSTREAM], seed: &[u8; 32], stream: u64, block: u64) {
+        on_path!(self, keystream, out, seed, stream, block);
+    }
+
     /// Rounded quotients of a base conversion: v = round(sum of y_i / q_i), in fixed point with `shift` fraction bits,
     /// where fraction i is floor(2^(52 + shift) / q_i) and below 2^52. `sources` holds the y_i, reduced modulo their
     /// primes, one after the other.
@@ -127,6 +132,9 @@ pub(crate) struct ConversionTarget {
     /// -Q 2^52 mod p.
     pub(crate) minus_product: u64,
 }
+
+/// Words of a key stream that are made together: 16 blocks.
+pub(crate) const KEYSTREAM: usize = 128;
 
 /// Words of a block in which sums of products are kept before they are reduced: small beside a first-level cache.
 const BLOCK: usize = 256;

@@ -5,13 +5,11 @@ mod secret;
 #[cfg(feature = "client")]
 mod wide;
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha20Rng;
-
+use crate::kernel::KEYSTREAM;
 use crate::ring::{Basis, Ntt, Poly, Ring, for_each_limb};
 
 #[cfg(feature = "client")]
-pub(crate) use secret::{embedded, error, secret, seed, ternary};
+pub(crate) use secret::{embedded, error, gaussian, residues, secret, seed, ternary};
 #[cfg(feature = "client")]
 pub(crate) use wide::WideGaussian;
 
@@ -21,28 +19,43 @@ pub(crate) type Seed = [u8; 32];
 /// A polynomial with uniform residues: the public half of a key or ciphertext, from a seed that is sent in its place. Limb by limb
 /// from a stream of its own, numbered `stream` and the prime's place in the ring, so that fewer limbs are a part of more.
 pub(crate) fn uniform(ring: &Ring, basis: Basis, seed: &Seed, stream: u32) -> Poly<Ntt> {
-    let mut x = ring.zero::<Ntt>(basis);
-    for_each_limb(&mut x, |index, limb| {
-        let place = if index < basis.chain { index } else { ring.chain() + index - basis.chain };
-        let p = ring.modulus(basis, index);
-        let mask = u64::MAX >> (64 - p.bits());
-        let mut rng = ChaCha20Rng::from_seed(*seed);
-        rng.set_stream(u64::from(stream) << 32 | place as u64);
-        let mut bytes = [0_u8; 1024];
-        let mut filled = 0;
-        while filled < limb.len() {
-            rng.fill_bytes(&mut bytes);
-            for word in bytes.chunks_exact(8) {
-                let word = word.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)) & mask;
-                // Rejection keeps the distribution uniform; what is rejected is public.
-                if let (true, Some(target)) = (word < p.value(), limb.get_mut(filled)) {
-                    *target = word;
-                    filled += 1;
-                }
-            }
-        }
-    });
+    let mut x = ring.scratch::<Ntt>(basis);
+    for_each_limb(&mut x, |index, limb| uniform_limb(ring, basis, index, seed, stream, limb));
     x
+}
+
+/// Limb `index` of [`uniform`].
+pub(crate) fn uniform_limb(
+    ring: &Ring,
+    basis: Basis,
+    index: usize,
+    seed: &Seed,
+    stream: u32,
+    limb: &mut [u64],
+) {
+    let place = if index < basis.chain { index } else { ring.chain() + index - basis.chain };
+    let p = ring.modulus(basis, index);
+    let mask = u64::MAX >> (64 - p.bits());
+    let stream = u64::from(stream) << 32 | place as u64;
+    let (mut words, mut accepted) = ([0; KEYSTREAM], [0; KEYSTREAM]);
+    let (mut rest, mut block) = (limb, 0);
+    while !rest.is_empty() {
+        ring.path().keystream(&mut words, seed, stream, block);
+        block += KEYSTREAM as u64 / 8;
+        // Rejection keeps the distribution uniform. Every word is written where the next accepted one belongs, so that no
+        // branch has to be foretold.
+        let mut count = 0;
+        for word in words {
+            let word = word & mask;
+            if let Some(target) = accepted.get_mut(count) {
+                *target = word;
+            }
+            count += usize::from(word < p.value());
+        }
+        let (now, later) = rest.split_at_mut(count.min(rest.len()));
+        now.iter_mut().zip(accepted).for_each(|(word, accepted)| *word = accepted);
+        rest = later;
+    }
 }
 
 #[cfg(test)]

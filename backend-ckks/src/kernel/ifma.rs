@@ -5,11 +5,13 @@
 //! Whoever compares or shifts one clears it first. Lazy words of this path are loose.
 
 mod butterfly;
+mod chacha;
 mod ntt;
 mod pointwise;
 
 use std::arch::x86_64::*;
 
+pub(super) use chacha::keystream;
 pub(super) use ntt::{Forward, Ntt};
 pub(super) use pointwise::*;
 

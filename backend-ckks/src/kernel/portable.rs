@@ -2,7 +2,10 @@
 
 use concrete_ntt::prime64::Plan;
 
-use super::{BLOCK, ConversionTarget};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+
+use super::{BLOCK, ConversionTarget, KEYSTREAM};
 use crate::ring::{Automorphism, Factor, Modulus, WORD_BITS, WORD_MASK};
 
 /// The transform of one prime.
@@ -190,4 +193,12 @@ pub(super) fn permute(out: &mut [u64], x: &[u64], by: &Automorphism) {
             *out = source.get(lane as usize).copied().unwrap_or_default();
         }
     }
+}
+
+pub(super) fn keystream(out: &mut [u64; KEYSTREAM], seed: &[u8; 32], stream: u64, block: u64) {
+    let mut rng = ChaCha20Rng::from_seed(*seed);
+    rng.set_stream(stream);
+    // A block has 16 words of 32 bits.
+    rng.set_word_pos(u128::from(block) * 16);
+    out.iter_mut().for_each(|word| *word = rng.next_u64());
 }

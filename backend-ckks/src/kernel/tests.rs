@@ -217,3 +217,18 @@ fn permutations_agree() {
         }
     }
 }
+
+#[test]
+fn key_streams_agree() {
+    let seed = std::array::from_fn(|i| 7 * i as u8 + 1);
+    // The last crosses from the lower half of the counter to the upper.
+    for (stream, block) in [(0, 0), (1 << 32 | 5, 16), (u64::MAX, 1 << 20), (3, (1 << 32) - 5)] {
+        let made = Path::available().into_iter().map(|path| {
+            let mut words = [0; KEYSTREAM];
+            path.keystream(&mut words, &seed, stream, block);
+            words
+        });
+        let made: Vec<_> = made.collect();
+        assert!(made.windows(2).all(|pair| pair[0] == pair[1]), "stream {stream}, block {block}");
+    }
+}

@@ -64,29 +64,42 @@ fn thresholds(sigma: f64) -> [u64; TAIL] {
 
 /// `degree` values of the discrete Gaussian of deviation [`SIGMA`]: 63 random bits against the whole table, one for the sign.
 pub(crate) fn gaussian(degree: usize, rng: &mut ChaCha20Rng) -> Zeroizing<Vec<i8>> {
+    const RUN: usize = 64;
     let table = thresholds(SIGMA);
     let mut values = Zeroizing::new(vec![0; degree]);
-    for value in values.iter_mut() {
-        let random = rng.next_u64();
-        let (uniform, sign) = (random >> 1, (random & 1) as i64);
-        // The sum reads every entry, whatever the outcome.
-        let size: i64 = table.iter().map(|bound| i64::from(uniform >= *bound)).sum();
-        *value = ((size ^ -sign) + sign) as i8;
+    let mut uniform = Zeroizing::new([0_u64; RUN]);
+    let mut sizes = Zeroizing::new([0_u64; RUN]);
+    for values in values.chunks_mut(RUN) {
+        uniform.iter_mut().for_each(|word| *word = rng.next_u64());
+        // Every entry is read, whatever the outcome; entry by entry, so that the loop over values becomes one of vectors.
+        sizes.fill(TAIL as u64);
+        for bound in table {
+            for (size, word) in sizes.iter_mut().zip(uniform.iter()) {
+                // Both are below 2^63: the difference wraps where the bound is above.
+                *size -= (word >> 1).wrapping_sub(bound) >> 63;
+            }
+        }
+        for ((value, size), word) in values.iter_mut().zip(sizes.iter()).zip(uniform.iter()) {
+            let (size, sign) = (*size as i64, (word & 1) as i64);
+            *value = ((size ^ -sign) + sign) as i8;
+        }
     }
     values
 }
 
+/// Small values as reduced words modulo `p`.
+pub(crate) fn residues(p: u64, out: &mut [u64], values: &[i8]) {
+    for (word, value) in out.iter_mut().zip(values) {
+        // p is added to negative values by mask, not by branch.
+        let value = i64::from(*value);
+        *word = (value + (p as i64 & (value >> 63))) as u64;
+    }
+}
+
 /// Small coefficients as a polynomial in NTT form.
 pub(crate) fn embedded(ring: &Ring, basis: Basis, values: &[i8]) -> Poly<Ntt> {
-    let mut x = ring.zero::<Coefficient>(basis);
-    for_each_limb(&mut x, |index, limb| {
-        let p = ring.modulus(basis, index).value();
-        for (word, value) in limb.iter_mut().zip(values) {
-            // p is added to negative values by mask, not by branch.
-            let value = i64::from(*value);
-            *word = (value + (p as i64 & (value >> 63))) as u64;
-        }
-    });
+    let mut x = ring.scratch::<Coefficient>(basis);
+    for_each_limb(&mut x, |index, limb| residues(ring.modulus(basis, index).value(), limb, values));
     ring.to_ntt(x)
 }
 
