@@ -264,6 +264,21 @@ impl Limb {
         on_path!(self.path, sub_from_mul_factor, &self.modulus, out, x, factor);
     }
 
+    /// The quotients of a division with an automorphism after them: out = ((x - rest) factor + addend) permuted, where rest is lazy, the
+    /// others are reduced. Without an addend nothing is added.
+    pub(crate) fn divide_permuted(
+        &self,
+        out: &mut [u64],
+        [x, rest]: [&[u64]; 2],
+        factor: Factor,
+        addend: Option<&[u64]>,
+        by: &Automorphism,
+    ) {
+        assert!(x.len() == out.len() && rest.len() == out.len());
+        let addend = addend.unwrap_or_default();
+        on_path!(self.path, divide_permuted, &self.modulus, out, [x, rest], factor, addend, by);
+    }
+
     /// outs\[k\] = sum over `terms` of a b_k, where `term` gives a (lazy) and the b_k (reduced); results reduced. An `a` that is
     /// shorter by a power of two has each of its words repeated.
     pub(crate) fn inner_products<'a, const K: usize>(
@@ -273,6 +288,14 @@ impl Limb {
         term: impl Fn(usize) -> (&'a [u64], [&'a [u64]; K]),
     ) {
         let len = outs.first().map_or(0, |out| out.len());
+        if terms <= GROUP {
+            let mut group = [(&[][..], [&[][..]; K]); GROUP];
+            group.iter_mut().enumerate().take(terms).for_each(|(index, slot)| *slot = term(index));
+            let group = &group[..terms];
+            if group.iter().all(|(a, bs)| a.len() == len && bs.iter().all(|b| b.len() == len)) {
+                return on_path!(self.path, sum_products, &self.modulus, outs, group);
+            }
+        }
         let mut sums = [[[0u64; BLOCK]; 2]; K];
         for start in (0..len).step_by(BLOCK) {
             let range = start..(start + BLOCK).min(len);

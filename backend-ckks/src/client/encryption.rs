@@ -57,7 +57,9 @@ impl Message {
         let coefficients = match params.encoder().multiplier("encrypt", values, scale)? {
             Multiplier::Constant(value) => vec![value],
             Multiplier::Coefficients(coefficients) => coefficients,
-            Multiplier::Values(_) => return Err(Error::parameters("the encoder gave values, not coefficients")),
+            Multiplier::Values(_) => {
+                return Err(Error::parameters("the encoder gave values, not coefficients"));
+            }
         };
         Ok(Self { coefficients: Zeroizing::new(coefficients), basis: params.basis(at.index()) })
     }

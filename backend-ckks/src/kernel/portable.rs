@@ -104,6 +104,37 @@ pub(super) fn sub_from_mul_factor(modulus: &Modulus, out: &mut [u64], x: &[u64],
     }
 }
 
+pub(super) fn divide_permuted(
+    modulus: &Modulus,
+    out: &mut [u64],
+    [x, rest]: [&[u64]; 2],
+    factor: Factor,
+    addend: &[u64],
+    by: &Automorphism,
+) {
+    for (out, (block, lanes)) in out.chunks_exact_mut(8).zip(by.blocks()) {
+        for (out, &lane) in out.iter_mut().zip(lanes) {
+            let at = 8 * block + lane as usize;
+            let quotient = modulus.mul_factor(modulus.sub(x[at], modulus.reduce_word(rest[at])), factor);
+            *out = modulus.add(quotient, addend.get(at).copied().unwrap_or_default());
+        }
+    }
+}
+
+/// Sums of a few products, reduced.
+pub(super) fn sum_products<const K: usize>(
+    modulus: &Modulus,
+    outs: &mut [&mut [u64]; K],
+    group: &[(&[u64], [&[u64]; K])],
+) {
+    for (k, out) in outs.iter_mut().enumerate() {
+        for (i, out) in out.iter_mut().enumerate() {
+            let products = group.iter().map(|(a, bs)| u128::from(a[i]) * u128::from(bs[k][i]));
+            *out = modulus.reduce_wide(products.sum());
+        }
+    }
+}
+
 /// Adds the products of a group to sums that hold lower and upper halves of 52 bits apart.
 pub(super) fn accumulate<const K: usize>(sums: &mut [[[u64; BLOCK]; 2]; K], group: &[(&[u64], [&[u64]; K])]) {
     for (a, bs) in group {

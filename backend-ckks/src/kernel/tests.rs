@@ -150,6 +150,19 @@ fn pointwise_kernels_agree() {
                 same(x, &|limb, x| limb.mul_factor_assign(x, factor));
                 same(y, &|limb, y| limb.add_mul_factor(y, x, factor));
                 same(x, &|limb, x| limb.sub_from_mul_factor(x, y, factor));
+                let by = Automorphism::new(GaloisElement::rotation(3, degree), degree);
+                for addend in [None, Some(&reduced[3][..])] {
+                    let steps = applied(x, |rest| {
+                        portable.sub_from_mul_factor(rest, y, factor);
+                        addend.into_iter().for_each(|addend| portable.add_assign(rest, addend));
+                    });
+                    let steps = applied(&steps, |out| Path::Portable.permute(out, &steps, &by));
+                    for limb in [&portable, other] {
+                        let at_once =
+                            applied(y, |out| limb.divide_permuted(out, [y, x], factor, addend, &by));
+                        assert_eq!(at_once, steps, "{p}");
+                    }
+                }
                 for terms in [1, 8, 9, 2050] {
                     same(y, &|limb, out| limb.inner_products(&mut [out], terms, |_| (x, [y])));
                 }

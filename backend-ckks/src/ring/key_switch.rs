@@ -60,8 +60,8 @@ struct Scratch {
     digits: Buffer,
     /// Products of a group of limbs, both halves of a limb after each other.
     products: Buffer,
-    /// Limbs before their permutation.
-    divided: Buffer,
+    /// What limbs are above the nearest multiples of the divisor, where an automorphism follows.
+    rests: Buffer,
 }
 
 impl Ring {
@@ -114,24 +114,28 @@ impl Ring {
         let scratch = || Scratch {
             digits: Buffer::scratch(digits(group)),
             products: Buffer::scratch(2 * group * degree),
-            divided: Buffer::scratch(if finish.turn.is_some() { group * degree } else { 0 }),
+            rests: Buffer::scratch(if finish.turn.is_some() { group * degree } else { 0 }),
         };
         for_each_group(&mut out, group, scratch, |scratch, first, rows| {
             let mut halves = scratch.products.chunks_exact_mut(degree);
             let mut products: Vec<[&mut [u64]; 2]> =
                 rows.iter().map(|_| [(); 2].map(|()| halves.next().unwrap_or_default())).collect();
-            self.products(&source, key, finish.add, first, &mut products, &mut scratch.digits);
+            // With an automorphism and nothing but P to divide by, what is added joins in the last step.
+            let (add, add_last) = match finish.turn {
+                Some(_) if !finish.rescale => ([None; 2], finish.add),
+                _ => (finish.add, [None; 2]),
+            };
+            self.products(&source, key, add, first, &mut products, &mut scratch.digits);
             for (half, (scaled, quotients)) in scaled.iter().zip(&quotients).enumerate() {
-                let product = products.iter().filter_map(|row| row.get(half).map(|limb| &**limb));
+                let products = products.iter().filter_map(|row| row.get(half).map(|limb| &**limb));
                 let outs = rows.iter_mut().filter_map(|row| row.get_mut(half).map(|limb| &mut **limb));
                 let divide = Division { conversion, basis, first, scaled, quotients };
                 match finish.turn {
-                    None => self.divide(divide, product, outs),
+                    None => self.divide(divide, products, outs),
                     Some(turn) => {
-                        self.divide(divide, product, scratch.divided.chunks_exact_mut(degree));
-                        for (out, limb) in outs.zip(scratch.divided.chunks_exact(degree)) {
-                            self.path().permute(out, limb, turn);
-                        }
+                        let rests = scratch.rests.chunks_exact_mut(degree);
+                        let add = add_last.get(half).copied().flatten();
+                        self.divide_and_turn(divide, products.zip(rests).zip(outs), add, turn);
                     }
                 }
             }
@@ -188,17 +192,43 @@ impl Ring {
         products: impl Iterator<Item = &'a [u64]>,
         outs: impl Iterator<Item = &'b mut [u64]>,
     ) {
-        let Division { conversion, basis, first, scaled, quotients } = division;
-        let products: Vec<&[u64]> = products.collect();
-        let outs = outs.take(products.len()).enumerate();
-        let mut outs: Vec<(usize, &mut [u64])> = outs.map(|(offset, out)| (first + offset, out)).collect();
-        self.convert(conversion, basis, scaled, quotients, &mut outs);
-        for (product, (index, out)) in products.into_iter().zip(outs) {
-            let limb = self.limb(basis, index);
-            limb.forward_lazy(out);
-            if let Some((_, inverse)) = conversion.target(index) {
-                limb.sub_from_mul_factor(out, product, *inverse);
+        let mut pairs: Vec<(&[u64], &mut [u64])> = products.zip(outs).collect();
+        self.rests(division, pairs.iter_mut().map(|(_, out)| &mut **out));
+        for (offset, (product, out)) in pairs.into_iter().enumerate() {
+            if let Some((_, inverse)) = division.conversion.target(division.first + offset) {
+                self.limb(division.basis, division.first + offset)
+                    .sub_from_mul_factor(out, product, *inverse);
             }
+        }
+    }
+
+    /// As [`Ring::divide`], with `add` added to the quotients and an automorphism of the sums.
+    fn divide_and_turn<'a, 'b>(
+        &self,
+        division: Division<'_>,
+        limbs: impl Iterator<Item = ((&'a [u64], &'b mut [u64]), &'b mut [u64])>,
+        add: Option<&Poly<Ntt>>,
+        turn: &Automorphism,
+    ) {
+        let mut limbs: Vec<_> = limbs.collect();
+        self.rests(division, limbs.iter_mut().map(|((_, rest), _)| &mut **rest));
+        for (offset, ((product, rest), out)) in limbs.into_iter().enumerate() {
+            let index = division.first + offset;
+            if let Some((_, inverse)) = division.conversion.target(index) {
+                let add = add.map(|add| add.limb(index));
+                self.limb(division.basis, index).divide_permuted(out, [product, rest], *inverse, add, turn);
+            }
+        }
+    }
+
+    /// What a group of limbs of one half is above the multiple of the divisor nearest to it, lazy.
+    fn rests<'a>(&self, division: Division<'_>, outs: impl Iterator<Item = &'a mut [u64]>) {
+        let Division { conversion, basis, first, scaled, quotients } = division;
+        let mut outs: Vec<(usize, &mut [u64])> =
+            outs.enumerate().map(|(offset, out)| (first + offset, out)).collect();
+        self.convert(conversion, basis, scaled, quotients, &mut outs);
+        for (index, out) in outs {
+            self.limb(basis, index).forward_lazy(out);
         }
     }
 }

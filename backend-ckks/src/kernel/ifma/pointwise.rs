@@ -131,6 +131,59 @@ pub(in super::super) fn sub_from_mul_factor(modulus: &Modulus, out: &mut [u64], 
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
+pub(in super::super) fn divide_permuted(
+    modulus: &Modulus,
+    out: &mut [u64],
+    [x, rest]: [&[u64]; 2],
+    factor: Factor,
+    addend: &[u64],
+    by: &Automorphism,
+) {
+    let (prime, factor) = (Prime::new(modulus), splat_factor(factor));
+    let sources = lanes(x);
+    let (rests, addends) = (lanes(rest), lanes(addend));
+    for (out, (block, order)) in lanes_mut(out).iter_mut().zip(by.blocks()) {
+        let (Some(x), Some(rest)) = (sources.get(block), rests.get(block)) else { return };
+        // In (0, 3p).
+        let difference = _mm512_sub_epi64(_mm512_add_epi64(load(x), prime.two_p), prime.shrink(load(rest)));
+        let mut quotient = prime.finish(prime.mul(difference, factor));
+        if let Some(addend) = addends.get(block) {
+            quotient = prime.once(_mm512_add_epi64(quotient, load(addend)));
+        }
+        store(out, _mm512_permutexvar_epi64(load(order), quotient));
+    }
+}
+
+/// Sums of a few products, reduced: they never leave the registers.
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(in super::super) fn sum_products<const K: usize>(
+    modulus: &Modulus,
+    outs: &mut [&mut [u64]; K],
+    group: &[(&[u64], [&[u64]; K])],
+) {
+    let (prime, word) = (Prime::new(modulus), splat_factor(modulus.word()));
+    let words = outs.first().map_or(0, |out| out.len());
+    for position in 0..words / LANES {
+        let mut halves = [[_mm512_setzero_si512(); 2]; K];
+        for (a, bs) in group {
+            let Some(a) = lanes(a).get(position) else { continue };
+            let a = load(a);
+            for ([low, high], b) in halves.iter_mut().zip(bs) {
+                let Some(b) = lanes(b).get(position) else { continue };
+                let b = load(b);
+                *low = _mm512_madd52lo_epu64(*low, a, b);
+                *high = _mm512_madd52hi_epu64(*high, a, b);
+            }
+        }
+        for ([low, high], out) in halves.into_iter().zip(&mut *outs) {
+            if let Some(out) = lanes_mut(out).get_mut(position) {
+                store(out, reduce_sum(&prime, word, low, high));
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
 pub(in super::super) fn accumulate<const K: usize>(
     sums: &mut [[[u64; BLOCK]; 2]; K],
     group: &[(&[u64], [&[u64]; K])],
