@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use num_complex::Complex64;
 
@@ -48,6 +48,8 @@ pub trait Generator: fmt::Debug + Send + Sync {
 pub struct LinearMap {
     generator: Arc<dyn Generator>,
     copies: usize,
+    /// The steps that [`LinearMap::steps`] begins with, and the slots that they are for: walking through all entries once is enough.
+    found: OnceLock<(usize, Vec<BTreeSet<usize>>)>,
 }
 
 /// How a map lies over ciphertexts of a given number of slots.
@@ -125,13 +127,13 @@ impl Geometry {
 impl LinearMap {
     /// The map of `generator` on one value a ciphertext (`copies = 1`).
     pub fn new(generator: impl Generator + 'static) -> Self {
-        Self { generator: Arc::new(generator), copies: 1 }
+        Self { generator: Arc::new(generator), copies: 1, found: OnceLock::new() }
     }
 
     /// The same matrix on `copies` values side by side.
     #[must_use]
     pub fn with_copies(self, copies: usize) -> Self {
-        Self { copies: copies.max(1), ..self }
+        Self { copies: copies.max(1), found: OnceLock::new(), ..self }
     }
 
     /// The matrix.
@@ -198,17 +200,8 @@ impl LinearMap {
     pub fn steps(&self, slots: usize, fold: bool) -> Result<Vec<BTreeSet<usize>>> {
         let g = self.geometry(slots)?;
         g.periods()?;
-        let mut steps = vec![BTreeSet::new(); g.out_blocks * g.in_blocks];
-        for row in 0..self.shape().0 {
-            let (out_block, r) = (row / g.out_period, row % g.out_period);
-            self.generator.row(row, &mut |column, entry| {
-                let (in_block, c) = (column / g.in_period, column % g.in_period);
-                let set = steps.get_mut(out_block * g.in_blocks + in_block);
-                if let Some(set) = set.filter(|_| entry != Complex64::ZERO) {
-                    set.insert(g.least_step(r, c));
-                }
-            });
-        }
+        let (of_slots, found) = self.found.get_or_init(|| (slots, self.least_steps(&g)));
+        let mut steps = if *of_slots == slots { found.clone() } else { self.least_steps(&g) };
         let turns = g.turns(fold);
         if turns > 1 {
             for set in &mut steps {
@@ -219,6 +212,30 @@ impl LinearMap {
             }
         }
         Ok(steps)
+    }
+
+    /// The steps below the smaller period, for each pair of blocks.
+    fn least_steps(&self, g: &Geometry) -> Vec<BTreeSet<usize>> {
+        let limit = if g.copies > 1 { g.slots } else { g.out_period.min(g.in_period) };
+        let mut marks: Vec<Vec<bool>> = vec![Vec::new(); g.out_blocks * g.in_blocks];
+        for row in 0..self.shape().0 {
+            let (out_block, r) = (row / g.out_period, row % g.out_period);
+            self.generator.row(row, &mut |column, entry| {
+                let (in_block, c) = (column / g.in_period, column % g.in_period);
+                if let Some(marks) = marks.get_mut(out_block * g.in_blocks + in_block)
+                    && entry != Complex64::ZERO
+                {
+                    if marks.is_empty() {
+                        marks.resize(limit, false);
+                    }
+                    marks.get_mut(g.least_step(r, c)).into_iter().for_each(|mark| *mark = true);
+                }
+            });
+        }
+        let marked = |marks: &Vec<bool>| {
+            marks.iter().enumerate().filter(|(_, mark)| **mark).map(|(step, _)| step).collect()
+        };
+        marks.iter().map(marked).collect()
     }
 
     /// The diagonal that multiplies the input block rotated by `step`: value `i` is
