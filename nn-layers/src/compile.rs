@@ -44,6 +44,9 @@ impl Default for Options {
     }
 }
 
+/// Slots below which a ring is not made smaller than the input: there, more ciphertexts cost more than a larger ring.
+const LEAST_SLOTS: usize = 1 << 12;
+
 /// A network compiled for a scheme.
 #[derive(Debug, Clone)]
 pub struct Compiled<S: Scheme> {
@@ -171,8 +174,14 @@ impl<'a> Source<'a> {
         for _ in 0..ROUNDS {
             let (folded, functions) = self.fold(&profile, degree)?;
             requirements.depth = requirements.depth.max(Plan::new(&folded, None)?.depth());
-            requirements.slots = slots(&folded, &profile);
             requirements.bound = requirements.bound.max(self.options.headroom * largest(&functions));
+            requirements.slots = slots(&folded, &profile);
+            if profile.linear == LinearStyle::Diagonals && requirements.slots > LEAST_SLOTS {
+                // Values may fill several ciphertexts: a ring larger than the depth demands serves nothing.
+                let deep_enough = Requirements { slots: LEAST_SLOTS, ..requirements };
+                let there = S::profile(&S::parameters(&deep_enough)?)?.slots;
+                requirements.slots = requirements.slots.min(there);
+            }
             let params = S::parameters(&requirements)?;
             profile = S::profile(&params)?;
             match Program::new(&folded, functions, self.weights, &profile) {
@@ -220,7 +229,7 @@ fn slots(folded: &Folded, profile: &Profile) -> usize {
         std::iter::once(numel(&folded.input)).chain(affine.map(|step| numel(&step.shape))).collect();
     match profile.linear {
         LinearStyle::Matrix => dense_slots(&counts),
-        // Values may fill several ciphertexts; a ciphertext that holds the input is enough to begin with.
+        // A ciphertext that holds the input is the most that is of use.
         LinearStyle::Diagonals => numel(&folded.input).next_power_of_two(),
     }
 }

@@ -273,7 +273,12 @@ impl Folder<'_> {
             None if (scale, shift) == (1.0, 0.0) => self.materialise(input)?,
             None => self.emit(&argument, node),
         };
-        let value = self.push(node, FoldedKind::Pointwise { input: argument, function: function.clone() });
+        let kind = match function {
+            // As a product it costs one level; a polynomial's coefficients would cost another.
+            Nonlinear::Square => FoldedKind::Product([argument; 2]),
+            _ => FoldedKind::Pointwise { input: argument, function: function.clone() },
+        };
+        let value = self.push(node, kind);
         Ok(Form::of_value(value, numel(node.shape())))
     }
 
@@ -286,8 +291,7 @@ impl Folder<'_> {
         };
         let argument = self.composed(&square.scale, input)?.plus(&square.shift);
         let argument = argument.value().unwrap_or_else(|| self.emit(&argument, node));
-        let kind = FoldedKind::Pointwise { input: argument, function: Nonlinear::Square };
-        let squared = self.push(node, kind);
+        let squared = self.push(node, FoldedKind::Product([argument; 2]));
         let mut form = Form::constant(numel(node.shape()), Some(&square.constant));
         form.add(Form::of_value(squared, numel(node.shape())).placed(&square.sign));
         if let Some(linear) = &square.linear {

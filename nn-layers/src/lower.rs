@@ -3,6 +3,7 @@
 //! Layers state their maps between *elements* of tensors (numbered as they lie in memory, the last dimension fastest);
 //! where an element lies in a ciphertext is the business of [`pack`](crate::pack) alone.
 
+mod compose;
 mod dense;
 mod operator;
 mod quadratic;

@@ -5,6 +5,10 @@
 //! `g w + c mod g`. After a layer of stride `s` the gap grows by `s` while the grid stays, so that the rotations of a layer
 //! stay few. Vectors lie one number after the other.
 //!
+//! Images larger than a ciphertext lie **split**: with `p` phases, pixel `(h, w)` of channel `c` lies in plane `c p^2 + (h mod p) p + w mod p`,
+//! at row `h / p` and column `w / p`. Neighbouring pixels lie in different ciphertexts at the same slot, so that most taps of a convolution need
+//! neither rotation nor mask, and none crosses from one part of the image into another. A stride divides the phases.
+//!
 //! Values shorter than the slots repeat: their *period* is the smallest divisor of the slots that holds them.
 
 mod choose;
@@ -26,6 +30,8 @@ pub struct Layout {
     height: usize,
     width: usize,
     gap: usize,
+    /// Parts in either direction that an image is split into; 1 wherever the gap is not.
+    phases: usize,
     row: usize,
     plane: usize,
     places: usize,
@@ -42,6 +48,7 @@ impl Layout {
             height: 1,
             width: 1,
             gap: 1,
+            phases: 1,
             row: 1,
             plane: 1,
             places: places(count, slots),
@@ -71,11 +78,25 @@ impl Layout {
             height,
             width,
             gap,
+            phases: 1,
             row,
             plane,
             places: places(planes * plane, slots),
             slots,
         }
+    }
+
+    /// Images split into `phases` x `phases` parts of every `phases`-th pixel, each part on a plane of its own whose lines are `row` slots
+    /// apart. `None` for anything but `[C, H, W]`, and where the sides are no multiples of `phases` or the parts do not fit into the lines.
+    pub fn split(shape: &[usize], phases: usize, row: usize, slots: usize) -> Option<Layout> {
+        let [channels, height, width] = *shape else { return None };
+        let parts = phases.checked_mul(phases).filter(|parts| *parts > 0)?;
+        if !height.is_multiple_of(phases) || !width.is_multiple_of(phases) || width / phases > row {
+            return None;
+        }
+        let of_parts =
+            Layout::multiplexed(&[channels * parts, height / phases, width / phases], 1, row, slots);
+        Some(Layout { shape: shape.to_vec(), channels, height, width, phases, ..of_parts })
     }
 
     /// No element at all.
@@ -86,6 +107,7 @@ impl Layout {
             height: 0,
             width: 0,
             gap: 1,
+            phases: 1,
             row: 1,
             plane: 1,
             places: 1,
@@ -116,6 +138,11 @@ impl Layout {
     /// Distance of neighbouring pixels, in slots; 1 for dense layouts.
     pub fn gap(&self) -> usize {
         self.gap
+    }
+
+    /// Parts in either direction that images are split into, 1 for those that are not.
+    pub fn phases(&self) -> usize {
+        self.phases
     }
 
     /// Distance of neighbouring lines of the grid, in slots.
@@ -155,6 +182,10 @@ impl Layout {
         }
         let (pixels, square) = (self.height * self.width, self.gap * self.gap);
         let (c, h, w) = (element / pixels, element / self.width % self.height, element % self.width);
+        if self.phases > 1 {
+            let part = (c * self.phases + h % self.phases) * self.phases + w % self.phases;
+            return part * self.plane + h / self.phases * self.row + w / self.phases;
+        }
         let within = c % square;
         c / square * self.plane
             + (h * self.gap + within / self.gap) * self.row
@@ -166,8 +197,16 @@ impl Layout {
     pub fn element(&self, place: usize) -> Option<usize> {
         let (plane, rest) = (place / self.plane, place % self.plane);
         let (y, x) = (rest / self.row, rest % self.row);
-        let (h, w) = (y / self.gap, x / self.gap);
-        let c = plane * self.gap * self.gap + y % self.gap * self.gap + x % self.gap;
+        let (c, h, w) = match self.phases {
+            1 => {
+                let within = y % self.gap * self.gap + x % self.gap;
+                (plane * self.gap * self.gap + within, y / self.gap, x / self.gap)
+            }
+            phases => {
+                let (channel, part) = (plane / (phases * phases), plane % (phases * phases));
+                (channel, y * phases + part / phases, x * phases + part % phases)
+            }
+        };
         (c < self.channels && h < self.height && w < self.width)
             .then(|| (c * self.height + h) * self.width + w)
     }

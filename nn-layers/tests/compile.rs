@@ -8,8 +8,8 @@ use common::{assert_close, evaluator, free, random, random_network, run, strict,
 use he_traits::{ClearEvaluator, ClearKeys, Keep, KeyNeeds, Level};
 use nn_layers::fold::{Composition, Folded};
 use nn_layers::{
-    Activation, AvgPool2d, Conv2d, Degree, Error, Flatten, Linear, Network, Options, Replacement, Tensor,
-    approx, clear, compile_for,
+    Activation, AvgPool2d, Concat, Conv2d, ConvTranspose2d, Degree, Error, Flatten, Linear, Network, Options,
+    Replacement, Tensor, approx, clear, compile_for,
 };
 use proptest::prelude::*;
 
@@ -219,4 +219,31 @@ fn what_does_not_fit_is_refused() {
         prepared.run(&evaluator, vec![vec![]], &mut |_| {}),
         Err(Error::Samples { sample: 0, expected: 1, got: 0 })
     ));
+}
+
+/// An image of more pixels than slots is split, and comes out whole: through strides, back up, and over a skip connection.
+#[test]
+fn images_larger_than_a_ciphertext_are_split() {
+    let mut n = Network::builder("split", &[1, 16, 16]);
+    n.layer("conv1", Conv2d::new(1, 2, 3).padding(1));
+    n.layer("act1", Activation::Square);
+    let skip_from = n.layer("conv2", Conv2d::new(2, 2, 3).padding(1));
+    n.layer("pool1", AvgPool2d::new(2));
+    n.layer("conv3", Conv2d::new(2, 3, 3).padding(1));
+    n.layer("act2", Activation::Square);
+    n.layer("strided", Conv2d::new(3, 4, 3).padding(1).stride(4));
+    n.layer("up1", ConvTranspose2d::new(4, 3, 4).stride(4));
+    let up = n.layer("up2", ConvTranspose2d::new(3, 2, 2).stride(2));
+    n.layer_on("concat", Concat, &[skip_from, up]);
+    n.layer("conv4", Conv2d::new(4, 1, 3).padding(1));
+    let network = n.build().unwrap();
+    let weights = weights_of(&network, 8);
+    let batch = inputs(&network, 2, 9);
+    let expected = clear::run(&network, &weights, &batch).unwrap();
+    for slots in [16, 64, 128] {
+        let (params, profile) = strict(slots, 12);
+        let program = compile_for(&network, &weights, &batch, &options(), &profile).unwrap();
+        assert!(program.input_layout().phases() > 1 && program.input_layout().blocks() > 1);
+        assert_close(&run(&program, params, &profile, &batch), &expected, 1e-9, "split");
+    }
 }

@@ -6,20 +6,24 @@ mod common;
 use common::random;
 use he_traits::{Complex64, Diagonal, Generator};
 use nn_layers::Layout;
-use nn_layers::layers::{Conv2d, Operation};
+use nn_layers::layers::{AvgPool2d, Conv2d, ConvTranspose2d, Operation};
 use nn_layers::lower::{Lowered, Operator};
 use nn_layers::pack::PackedMap;
 use proptest::prelude::*;
 
 fn layout() -> impl Strategy<Value = Layout> {
-    (1usize..20, 1usize..8, 1usize..8, 1usize..5, 0usize..9, 0u32..14, any::<bool>()).prop_map(
-        |(channels, height, width, gap, spare, slots, dense)| {
+    (1usize..20, 1usize..8, 1usize..8, 1usize..5, 0usize..9, 0u32..14, 0..3).prop_map(
+        |(channels, height, width, gap, spare, slots, kind)| {
             let shape = [channels, height, width];
-            if dense {
+            match kind {
                 // Any number of slots, not only powers of two.
-                Layout::dense(&shape, (1 << slots) + spare)
-            } else {
-                Layout::multiplexed(&shape, gap, gap * width + spare, 1 << slots)
+                0 => Layout::dense(&shape, (1 << slots) + spare),
+                1 => Layout::multiplexed(&shape, gap, gap * width + spare, 1 << slots),
+                _ => {
+                    let shape = [channels, gap * height, gap * width];
+                    let split = Layout::split(&shape, gap, width + spare, 1 << slots);
+                    split.unwrap_or_else(|| unreachable!("the sides are multiples"))
+                }
             }
         },
     )
@@ -89,6 +93,90 @@ proptest! {
             }
         }
     }
+}
+
+/// A convolution, a mean pool or a transposed convolution with random figures, and its operator; `None` where the figures make none.
+fn by_windows(
+    kind: usize,
+    shape: [usize; 3],
+    figures: [usize; 4],
+    seed: u64,
+) -> Option<(Operator, [usize; 3])> {
+    let [outs, kernel, stride, padding] = figures;
+    let [channels, ..] = shape;
+    let weight = match kind {
+        0 => random(&[outs, channels, kernel, kernel], seed),
+        _ => random(&[channels, outs, kernel, kernel], seed),
+    };
+    let no_bias = random(&[outs], seed + 1);
+    let lower = |layer: &dyn Operation, parameters: &[&nn_layers::Tensor]| {
+        let output = layer.output_shape(&[&shape]).ok()?;
+        let Lowered::Affine { mut maps, .. } = layer.lower(&[&shape], &output, parameters) else {
+            unreachable!()
+        };
+        Some((maps.remove(0), output.try_into().ok()?))
+    };
+    match kind {
+        0 => {
+            lower(&Conv2d::new(channels, outs, kernel).stride(stride).padding(padding), &[&weight, &no_bias])
+        }
+        1 => lower(&AvgPool2d::new(kernel).stride(stride), &[]),
+        _ => {
+            let layer = ConvTranspose2d::new(channels, outs, kernel).stride(stride).padding(padding);
+            lower(&layer, &[&weight, &no_bias])
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn maps_by_windows_compose_to_their_product(
+        kinds in [0usize..3, 0usize..2], figures in [[1usize..4, 1..4, 1..4, 0..3], [1usize..4, 1..4, 1..4, 0..3]],
+        seed in 0u64..100,
+    ) {
+        let first = by_windows(kinds[0], [2, 7, 6], figures[0], seed);
+        prop_assume!(first.is_some());
+        let (first, between) = first.unwrap();
+        let second = by_windows(kinds[1], between, figures[1], seed + 2);
+        prop_assume!(second.is_some());
+        let (second, _) = second.unwrap();
+        let x = random(&[first.columns()], seed + 4).into_data();
+        let expected = second.apply(&first.apply(&x));
+        let got = second.after(&first, u64::MAX).unwrap().apply(&x);
+        for (got, expected) in got.iter().zip(&expected) {
+            prop_assert!((got - expected).abs() < 1e-12, "{} and {}", got, expected);
+        }
+    }
+}
+
+/// Where no edge is in the way, composing makes no matrix: the limit of entries does not matter.
+#[test]
+fn pooling_and_upsampling_compose_without_a_matrix() {
+    let shape = [2, 8, 8];
+    let (pool, pooled) = by_windows(1, shape, [0, 2, 2, 0], 1).unwrap();
+    let (up, raised) = by_windows(2, shape, [3, 2, 2, 0], 2).unwrap();
+    for (first, between) in [(pool, pooled), (up, raised)] {
+        let (conv, _) = by_windows(0, between, [4, 3, 1, 1], 3).unwrap();
+        let x = random(&[first.columns()], 4).into_data();
+        let composed = conv.after(&first, 0).expect("no matrix is needed");
+        let expected = conv.apply(&first.apply(&x));
+        assert!(composed.apply(&x).iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12));
+    }
+    // The same as a part of a concatenation: three channels from the second on of five.
+    let (up, raised) = by_windows(2, shape, [3, 2, 2, 0], 2).unwrap();
+    let pixels = raised[1] * raised[2];
+    let placed = Operator::embedding(3 * pixels, pixels, 5 * pixels);
+    let (conv, _) = by_windows(0, [5, raised[1], raised[2]], [4, 3, 1, 1], 3).unwrap();
+    let x = random(&[up.columns()], 4).into_data();
+    let part = placed.after(&up, 0).unwrap();
+    let expected = conv.apply(&part.apply(&x));
+    let composed = conv.after(&part, 0).expect("no matrix is needed");
+    assert!(composed.apply(&x).iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12));
+    // Two convolutions with padding: the second one's zeros are not what the first one continued would give.
+    let (conv, same) = by_windows(0, shape, [2, 3, 1, 1], 5).unwrap();
+    let (again, _) = by_windows(0, same, [2, 3, 1, 1], 6).unwrap();
+    assert!(again.after(&conv, 0).is_none());
 }
 
 #[test]

@@ -97,7 +97,7 @@ impl Operation for AvgPool2d {
         let input = image_shape(inputs.first().unwrap_or(&&[][..]));
         let share = 1.0 / (self.kernel[0] * self.kernel[1]) as f64;
         let map = WindowMap::pooling(input, image_shape(output), self.windows(), share);
-        Lowered::affine(Operator::matrix(map), None)
+        Lowered::affine(Operator::window(map), None)
     }
 }
 

@@ -179,7 +179,7 @@ impl Operation for Conv2d {
         let weights = values(0).unwrap_or(&[]);
         let map = WindowMap::convolution(input, output, self.windows(), self.groups, weights);
         let each = |bias: &[f64]| bias.iter().flat_map(|b| vec![*b; output[1] * output[2]]).collect();
-        Lowered::affine(Operator::matrix(map), values(1).map(each))
+        Lowered::affine(Operator::window(map), values(1).map(each))
     }
 }
 

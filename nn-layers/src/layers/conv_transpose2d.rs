@@ -191,7 +191,7 @@ impl Operation for ConvTranspose2d {
         let map = TransposedWindowMap::new(input, output, self.windows(), self.groups, weights);
         let plane = output[1] * output[2];
         let bias = values(1).map(|bias| (0..numel(&output)).map(|element| bias[element / plane]).collect());
-        Lowered::affine(Operator::matrix(map), bias)
+        Lowered::affine(Operator::transposed(map), bias)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Linear operators between elements of tensors, and their composition.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use he_traits::{Complex64, Generator, SparseMatrix};
 
 use super::view::{Side, View};
+use super::{TransposedWindowMap, WindowMap, compose};
 
 /// A linear operator between elements, times a number.
 #[derive(Debug, Clone)]
@@ -18,6 +20,12 @@ pub struct Operator {
 enum Kind {
     /// A generated matrix.
     Matrix(Arc<dyn Generator>),
+    /// A map by windows, which composes with others of its kind without a matrix.
+    Window(Arc<WindowMap>),
+    /// The transpose of such a map.
+    Transposed(Arc<TransposedWindowMap>),
+    /// Rows or columns of another operator.
+    View(Arc<View>),
     /// Element `k` of `columns` becomes element `from + k`, times its factor (1 where there are none); other rows are empty. The
     /// identity, scaling by channel and concatenation are of this kind.
     Placed { columns: usize, from: usize, factors: Option<Arc<[f64]>> },
@@ -57,6 +65,31 @@ impl Operator {
         Operator { rows: generator.shape().0, kind: Kind::Matrix(Arc::new(generator)), scale: 1.0 }
     }
 
+    /// A convolution or pooling.
+    pub(crate) fn window(map: WindowMap) -> Operator {
+        Operator { rows: map.shape().0, kind: Kind::Window(Arc::new(map)), scale: 1.0 }
+    }
+
+    /// A transposed convolution.
+    pub(crate) fn transposed(map: TransposedWindowMap) -> Operator {
+        Operator { rows: map.shape().0, kind: Kind::Transposed(Arc::new(map)), scale: 1.0 }
+    }
+
+    fn view(view: View) -> Operator {
+        Operator { rows: view.shape().0, kind: Kind::View(Arc::new(view)), scale: 1.0 }
+    }
+
+    /// The matrix, `None` for what is only placed.
+    fn generator(&self) -> Option<&dyn Generator> {
+        match &self.kind {
+            Kind::Matrix(generator) => Some(&**generator),
+            Kind::Window(map) => Some(&**map),
+            Kind::Transposed(map) => Some(&**map),
+            Kind::View(view) => Some(&**view),
+            Kind::Placed { .. } => None,
+        }
+    }
+
     /// Number of output elements.
     pub fn rows(&self) -> usize {
         self.rows
@@ -65,8 +98,8 @@ impl Operator {
     /// Number of input elements.
     pub fn columns(&self) -> usize {
         match &self.kind {
-            Kind::Matrix(generator) => generator.shape().1,
             Kind::Placed { columns, .. } => *columns,
+            _ => self.generator().map_or(0, |generator| generator.shape().1),
         }
     }
 
@@ -116,11 +149,9 @@ impl Operator {
 
     /// Calls `visit(column, entry)` for the non-zero entries of `row`.
     pub fn row(&self, row: usize, visit: &mut dyn FnMut(usize, Complex64)) {
-        match &self.kind {
-            Kind::Matrix(generator) => {
-                generator.row(row, &mut |column, entry| visit(column, entry * self.scale))
-            }
-            Kind::Placed { .. } => {
+        match self.generator() {
+            Some(generator) => generator.row(row, &mut |column, entry| visit(column, entry * self.scale)),
+            None => {
                 if let Some((column, entry)) = self.placed_row(row) {
                     visit(column, entry.into());
                 }
@@ -130,12 +161,10 @@ impl Operator {
 
     /// One entry.
     pub fn entry(&self, row: usize, column: usize) -> Complex64 {
-        match &self.kind {
-            Kind::Matrix(generator) => generator.entry(row, column) * self.scale,
-            Kind::Placed { .. } => match self.placed_row(row) {
-                Some((at, entry)) if at == column => entry.into(),
-                _ => Complex64::ZERO,
-            },
+        match (self.generator(), self.placed_row(row)) {
+            (Some(generator), _) => generator.entry(row, column) * self.scale,
+            (None, Some((at, entry))) if at == column => entry.into(),
+            _ => Complex64::ZERO,
         }
     }
 
@@ -160,8 +189,9 @@ impl Operator {
 
     /// `self` after `first`; `None` when the product would hold more than `limit` entries.
     ///
-    /// What only places and scales elements ([`Operator::is_placed`]) stays a view of the other operator. The product of two
-    /// matrices is materialised as a sparse matrix: that is what `limit` bounds.
+    /// What only places and scales elements ([`Operator::is_placed`]) stays a view of the other operator, and two maps by windows become
+    /// one where their edges allow it. The product of two other matrices is materialised as a sparse matrix: that is what
+    /// `limit` bounds.
     pub fn after(&self, first: &Operator, limit: u64) -> Option<Operator> {
         if self.is_scalar() {
             return Some(first.scaled(self.scale));
@@ -169,21 +199,18 @@ impl Operator {
         if first.is_scalar() {
             return Some(self.scaled(first.scale));
         }
-        match (&self.kind, &first.kind) {
-            (Kind::Placed { .. }, Kind::Placed { .. }) => return Some(self.placed_after(first)),
-            (Kind::Placed { .. }, Kind::Matrix(_)) => {
-                return Some(Operator::matrix(View {
-                    inner: first.clone(),
-                    side: Side::After(self.clone()),
-                }));
+        match (self.is_placed(), first.is_placed()) {
+            (true, true) => return Some(self.placed_after(first)),
+            (true, false) => {
+                return Some(Operator::view(View { inner: first.clone(), side: Side::After(self.clone()) }));
             }
-            (Kind::Matrix(_), Kind::Placed { .. }) => {
-                return Some(Operator::matrix(View {
-                    inner: self.clone(),
-                    side: Side::Before(first.clone()),
-                }));
+            (false, true) => {
+                return Some(Operator::view(View { inner: self.clone(), side: Side::Before(first.clone()) }));
             }
-            (Kind::Matrix(_), Kind::Matrix(_)) => {}
+            (false, false) => {}
+        }
+        if let Some(composed) = self.windows_after(first) {
+            return Some(composed);
         }
         let columns = first.columns();
         let mut sums = vec![Complex64::ZERO; columns];
@@ -215,6 +242,36 @@ impl Operator {
             }
         }
         SparseMatrix::from_entries(self.rows, columns, entries).ok().map(Operator::matrix)
+    }
+
+    /// `self` after `first` as one map by windows, where both are such maps and their edges agree.
+    fn windows_after(&self, first: &Operator) -> Option<Operator> {
+        let scale = self.scale * first.scale;
+        match (&self.kind, &first.kind) {
+            (Kind::Window(second), Kind::Window(first)) => {
+                Some(Operator::window(compose::windows(second, first)?).scaled(scale))
+            }
+            (Kind::Window(second), Kind::Transposed(first)) => {
+                Some(Operator::transposed(compose::after_transposed(second, first)?).scaled(scale))
+            }
+            // A concatenation: the second map sees some of its channels only.
+            (Kind::Window(second), Kind::View(view)) => match &view.side {
+                Side::After(placed) => {
+                    let part = Operator::window(second.of_channels(placed.embedded()?)?);
+                    Some(part.windows_after(&view.inner)?.scaled(scale))
+                }
+                Side::Before(_) => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The rows that a placed operator without factors fills.
+    fn embedded(&self) -> Option<Range<usize>> {
+        match &self.kind {
+            Kind::Placed { columns, from, factors: None } if self.scale == 1.0 => Some(*from..from + columns),
+            _ => None,
+        }
     }
 
     /// The product of two placed operators.

@@ -10,11 +10,11 @@ use crate::layers::window::Window;
 /// The transpose of a convolution, by index arithmetic alone: any entry costs O(1).
 #[derive(Clone)]
 pub struct TransposedWindowMap {
-    input: [usize; 3],
-    output: [usize; 3],
+    pub(super) input: [usize; 3],
+    pub(super) output: [usize; 3],
     /// Those of the convolution, which goes from the output to the input.
-    windows: [Window; 2],
-    groups: usize,
+    pub(super) windows: [Window; 2],
+    pub(super) groups: usize,
     /// `[in channel, out channel within its group, tap y, tap x]`.
     weights: Arc<[f64]>,
 }
@@ -30,7 +30,8 @@ impl TransposedWindowMap {
         TransposedWindowMap { input, output, windows, groups: groups.max(1), weights: weights.into() }
     }
 
-    fn weight(&self, channel: usize, within: usize, tap_y: usize, tap_x: usize) -> f64 {
+    /// What tap `(tap_y, tap_x)` multiplies by, from `channel` to channel `within` of its group.
+    pub(super) fn weight(&self, channel: usize, within: usize, tap_y: usize, tap_x: usize) -> f64 {
         let [vertical, horizontal] = &self.windows;
         let outs = self.output[0] / self.groups;
         let index = ((channel * outs + within) * vertical.kernel + tap_y) * horizontal.kernel + tap_x;

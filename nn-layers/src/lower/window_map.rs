@@ -1,6 +1,7 @@
 //! The generator of layers whose window slides over an image: convolution and mean pooling.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use he_traits::{Complex64, Generator};
@@ -19,10 +20,10 @@ enum Taps {
 /// A window sliding over `[channels, height, width]`, by index arithmetic alone: any entry costs O(1).
 #[derive(Clone)]
 pub struct WindowMap {
-    input: [usize; 3],
-    output: [usize; 3],
-    windows: [Window; 2],
-    groups: usize,
+    pub(super) input: [usize; 3],
+    pub(super) output: [usize; 3],
+    pub(super) windows: [Window; 2],
+    pub(super) groups: usize,
     taps: Taps,
 }
 
@@ -48,11 +49,30 @@ impl WindowMap {
         WindowMap { input, output, windows, groups: input[0].max(1), taps: Taps::Constant(factor) }
     }
 
-    fn channels_of_a_group(&self) -> (usize, usize) {
+    /// The part of a convolution without groups that reads the input's elements `range`: `None` unless those are whole channels.
+    pub(super) fn of_channels(&self, range: Range<usize>) -> Option<WindowMap> {
+        let [channels, height, width] = self.input;
+        let pixels = (height * width).max(1);
+        let Taps::Weights(weights) = &self.taps else { return None };
+        if self.groups > 1 || !range.start.is_multiple_of(pixels) || !range.end.is_multiple_of(pixels) {
+            return None;
+        }
+        let (from, count) = (range.start / pixels, range.len() / pixels);
+        let taps = self.windows[0].kernel * self.windows[1].kernel;
+        let weights: Vec<f64> = weights
+            .chunks(channels * taps)
+            .flat_map(|of_output| of_output.iter().skip(from * taps).take(count * taps).copied())
+            .collect();
+        Some(WindowMap::convolution([count, height, width], self.output, self.windows, 1, &weights))
+    }
+
+    /// Channels in and out of a group.
+    pub(super) fn channels_of_a_group(&self) -> (usize, usize) {
         (self.input[0] / self.groups, self.output[0] / self.groups)
     }
 
-    fn weight(&self, out: usize, within: usize, tap_y: usize, tap_x: usize) -> f64 {
+    /// What tap `(tap_y, tap_x)` multiplies by, from channel `within` of its group to channel `out`.
+    pub(super) fn weight(&self, out: usize, within: usize, tap_y: usize, tap_x: usize) -> f64 {
         match &self.taps {
             Taps::Constant(factor) => *factor,
             Taps::Weights(weights) => {

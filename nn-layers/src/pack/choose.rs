@@ -8,7 +8,13 @@ use crate::lower::Operator;
 /// The layout of a network's input: dense, or images on a grid of their own width where diagonals count.
 pub(crate) fn input_layout(shape: &[usize], profile: &Profile) -> Layout {
     match (profile.linear, shape) {
-        (LinearStyle::Diagonals, [_, _, width]) => Layout::multiplexed(shape, 1, *width, profile.slots),
+        (LinearStyle::Diagonals, [_, height, width]) => {
+            let slots = profile.slots.max(1);
+            let fits = |phases: usize| (height / phases) * (width / phases) <= slots;
+            let phases = (0..usize::BITS).map(|bits| 1 << bits).find(|phases| fits(*phases)).unwrap_or(1);
+            Layout::split(shape, phases, *width / phases, slots)
+                .unwrap_or_else(|| Layout::multiplexed(shape, 1, *width, slots))
+        }
         _ => Layout::dense(shape, profile.slots),
     }
 }
@@ -32,8 +38,12 @@ impl<'a> Choice<'a> {
         if self.profile.linear == LinearStyle::Matrix {
             return Layout::dense(shape, slots);
         }
+        let mut candidates = candidates(shape, terms, slots);
+        if candidates.len() <= 1 {
+            return candidates.pop().unwrap_or_else(|| Layout::dense(shape, slots));
+        }
         let mut best: Option<(f64, Layout)> = None;
-        for candidate in candidates(shape, terms, slots) {
+        for candidate in candidates {
             let seconds =
                 terms.iter().map(|(operator, input)| self.seconds(operator, input, &candidate)).sum();
             if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
@@ -98,16 +108,29 @@ fn candidates(shape: &[usize], terms: &[(&Operator, &Layout)], slots: usize) -> 
         }
         if let ([_, height, width], [_, in_height, in_width]) = (shape, input.shape()) {
             let stride = ((in_height + height / 2) / height).max((in_width + width / 2) / width).max(1);
-            for gap in [input.gap() * stride, input.gap()] {
+            // What is larger than its input by `growth` takes as many more phases, or as much less of a gap.
+            let growth = (height / in_height.max(&1)).max(1);
+            let phases = if growth > 1 { input.phases() * growth } else { input.phases() / stride };
+            if input.gap() == 1 && phases > 0 {
+                Layout::split(shape, phases, input.row(), slots).into_iter().for_each(&mut push);
+            }
+            if input.phases() > stride {
+                continue;
+            }
+            for gap in [input.gap() * stride.div_ceil(input.phases()), input.gap()] {
                 push(Layout::multiplexed(shape, gap, input.row(), slots));
                 push(Layout::on_planes(shape, gap, input.row(), input.plane(), slots));
             }
         }
     }
-    if let [_, _, width] = shape {
-        push(Layout::multiplexed(shape, 1, *width, slots));
+    // An image that is split stays split: its parts are many, and nothing gathers them cheaply.
+    if found.is_empty() || terms.iter().all(|(_, input)| input.phases() == 1) {
+        if let [_, _, width] = shape {
+            found.push(Layout::multiplexed(shape, 1, *width, slots));
+        }
+        found.push(Layout::dense(shape, slots));
     }
-    push(Layout::dense(shape, slots));
+    found.dedup();
     found
 }
 

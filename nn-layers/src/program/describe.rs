@@ -85,8 +85,10 @@ fn operation(kind: &StepKind) -> String {
 
 fn layout_in_words(layout: &Layout) -> String {
     let shape: Vec<String> = layout.shape().iter().map(usize::to_string).collect();
-    match layout.gap() {
-        1 => shape.join(" x "),
-        gap => format!("{}, gap {gap}", shape.join(" x ")),
+    let shape = shape.join(" x ");
+    match (layout.gap(), layout.phases()) {
+        (1, 1) => shape,
+        (1, phases) => format!("{shape}, split {phases} x {phases}"),
+        (gap, _) => format!("{shape}, gap {gap}"),
     }
 }
