@@ -65,6 +65,16 @@ pub enum ModelError {
         /// The kind that belongs.
         expected: &'static str,
     },
+    /// A model whose weights another program makes.
+    #[error(
+        "{model} is not trained by henna itself, but by `{recipe}`; what it writes is read with --weights"
+    )]
+    TrainedElsewhere {
+        /// Which model.
+        model: &'static str,
+        /// The command, from the root of the repository.
+        recipe: &'static str,
+    },
     /// Weights that cannot be read or do not fit.
     #[error(transparent)]
     Weights(#[from] WeightsError),

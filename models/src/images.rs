@@ -189,7 +189,7 @@ fn from_archive(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, ModelError> {
 }
 
 /// A PNG's grey values: those of grey images, the mean of the colours of others.
-fn grey(bytes: &[u8]) -> Result<([usize; 2], Vec<u8>), String> {
+pub(crate) fn grey(bytes: &[u8]) -> Result<([usize; 2], Vec<u8>), String> {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     let mut reader = decoder.read_info().map_err(|error| error.to_string())?;

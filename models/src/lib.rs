@@ -12,6 +12,7 @@ pub mod error;
 pub mod fcnn_wbc;
 pub mod images;
 pub mod latent_resnet;
+pub mod membranes;
 pub mod metrics;
 pub mod mnist;
 pub mod registry;

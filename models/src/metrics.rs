@@ -30,7 +30,8 @@ pub enum MetricError {
     },
 }
 
-fn same_length(predicted: usize, expected: usize, needed: usize) -> Result<(), MetricError> {
+/// The check that every metric begins with.
+pub(crate) fn same_length(predicted: usize, expected: usize, needed: usize) -> Result<(), MetricError> {
     if predicted != expected {
         return Err(MetricError::Length { predicted, expected });
     }

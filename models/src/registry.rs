@@ -9,10 +9,12 @@ use crate::cnn_angio;
 use crate::cnn_mnist;
 use crate::error::ModelError;
 use crate::fcnn_wbc;
+use crate::unet;
 use crate::weights::StoredWeights;
 
 /// Every model, in the order in which lists show them.
-static MODELS: [&Model; 3] = [&fcnn_wbc::MODEL, &cnn_mnist::MODEL, &cnn_angio::MODEL];
+static MODELS: [&Model; 5] =
+    [&fcnn_wbc::MODEL, &cnn_mnist::MODEL, &cnn_angio::MODEL, &unet::MODEL, &unet::WHOLE];
 
 /// A network with all that a run, a comparison or a training needs.
 pub struct Model {
