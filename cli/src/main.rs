@@ -14,6 +14,7 @@ mod list;
 mod measure;
 mod numbers;
 mod output;
+mod picture;
 mod plan;
 mod planning;
 mod progress;

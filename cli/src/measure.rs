@@ -2,7 +2,8 @@
 
 mod agreement;
 pub(crate) mod memory;
-mod run;
+mod outputs;
+pub(crate) mod run;
 
 use std::io::{BufRead, Read, Write};
 

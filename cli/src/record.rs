@@ -11,7 +11,8 @@ mod store;
 pub(crate) use host::Host;
 pub(crate) use plan::{Activation, Keys, Plan, PlanStep, SecurityRecord, Visibility};
 pub(crate) use result::{
-    Agreement, Bytes, Measured, Memory, MetricValues, OutputSample, ScoreRecord, Spread, StepRecord, Times,
+    Agreement, Bytes, Measured, Memory, MetricValues, OutputPictures, OutputSample, ScoreRecord, Spread,
+    StepRecord, Times,
 };
 pub(crate) use store::{default_path, read, to_lines};
 
@@ -98,6 +99,9 @@ pub(crate) struct Picture {
     pub(crate) height: usize,
     pub(crate) png: String,
     pub(crate) class: Option<usize>,
+    /// What the output should be, where that is an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) truth: Option<String>,
 }
 
 /// How a backend fared.

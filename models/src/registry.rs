@@ -13,8 +13,8 @@ use crate::unet;
 use crate::weights::StoredWeights;
 
 /// Every model, in the order in which lists show them.
-static MODELS: [&Model; 5] =
-    [&fcnn_wbc::MODEL, &cnn_mnist::MODEL, &cnn_angio::MODEL, &unet::MODEL, &unet::WHOLE];
+static MODELS: [&Model; 6] =
+    [&fcnn_wbc::MODEL, &cnn_mnist::MODEL, &cnn_angio::MODEL, &unet::MODEL, &unet::WHOLE, &unet::RELU];
 
 /// A network with all that a run, a comparison or a training needs.
 pub struct Model {

@@ -44,6 +44,16 @@ pub static WHOLE: Model = Model {
     ..TILES
 };
 
+/// Tiles with ReLU, which no leveled scheme computes: what the squares are held against.
+pub static RELU: Model = Model {
+    name: "unet-relu",
+    about: "the same tiles with ReLU in place of squares",
+    network: || Ok(network("unet-relu", &Activation::Relu, [TILE, TILE])?),
+    weights_file: include_bytes!("../weights/unet-relu.safetensors"),
+    recipe: |_, _| Err(ModelError::TrainedElsewhere { model: "unet-relu", recipe: RECIPE }),
+    ..TILES
+};
+
 const RECIPE: &str = "python models/training/unet.py";
 
 const DICE: Metric = Metric {

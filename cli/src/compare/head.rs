@@ -2,11 +2,11 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
 use models::registry::{Better, Samples, Targets};
 
 use super::request::Request;
 use crate::failure::Failure;
+use crate::picture::{self, Size};
 use crate::record::{Build, Comparison, Host, MetricRecord, ModelRecord, Picture, SCHEMA};
 
 /// Images that go into the records.
@@ -60,49 +60,18 @@ fn pictures(shape: &[usize], samples: &Samples) -> Result<Vec<Picture>, Failure>
         Targets::Classes(classes) => classes.as_slice(),
         Targets::Values(_) => &[],
     };
+    let drawn = |sample| match &samples.targets {
+        Targets::Values(values) => Size::of(values).map(|size| (size, values.rows(sample, sample + 1))),
+        Targets::Classes(_) => None,
+    };
     let count = samples.inputs.batch().min(PICTURES);
     (0..count)
         .map(|sample| {
-            let pixels = interleaved(samples.inputs.rows(sample, sample + 1).data(), channels);
-            let png = png(&pixels, channels, width, height)
-                .map_err(|error| Failure::failed(format!("sample {sample} cannot be drawn: {error}")))?;
-            let png = base64::engine::general_purpose::STANDARD.encode(png);
-            Ok(Picture { sample, width, height, png, class: classes.get(sample).copied() })
+            let input = samples.inputs.rows(sample, sample + 1);
+            let png = picture::encoded(input.data(), Size { channels, height, width }, None)?;
+            let truth = drawn(sample).map(|(size, values)| picture::encoded(values.data(), size, None));
+            let class = classes.get(sample).copied();
+            Ok(Picture { sample, width, height, png, class, truth: truth.transpose()? })
         })
         .collect()
-}
-
-/// Channels last, scaled so that the smallest value is black and the largest white.
-fn interleaved(values: &[f64], channels: usize) -> Vec<u8> {
-    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let scale = if high > low { 255.0 / (high - low) } else { 0.0 };
-    let plane = values.len() / channels;
-    let value = |pixel: usize, channel: usize| values.get(channel * plane + pixel).copied().unwrap_or(low);
-    (0..plane)
-        .flat_map(|pixel| (0..channels).map(move |channel| (pixel, channel)))
-        .map(|(pixel, channel)| ((value(pixel, channel) - low) * scale).round() as u8)
-        .collect()
-}
-
-fn png(pixels: &[u8], channels: usize, width: usize, height: usize) -> Result<Vec<u8>, png::EncodingError> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
-    encoder.set_color(if channels == 1 { png::ColorType::Grayscale } else { png::ColorType::Rgb });
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.write_header()?.write_image_data(pixels)?;
-    Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn images_are_scaled_and_interleaved() {
-        assert_eq!(interleaved(&[-1.0, 1.0, 0.0, 1.0], 1), [0, 255, 128, 255]);
-        assert_eq!(interleaved(&[0.0, 1.0, 1.0, 0.0, 0.0, 0.0], 3), [0, 255, 0, 255, 0, 0]);
-        assert_eq!(interleaved(&[2.0, 2.0], 1), [0, 0]);
-        assert!(png(&[0, 255, 128, 255], 1, 2, 2).unwrap().starts_with(b"\x89PNG"));
-    }
 }

@@ -1,4 +1,4 @@
-//! The first images with their class scores, clear and encrypted.
+//! The first images with what the network says of them, clear and encrypted: class scores, or images again.
 
 use std::fmt::Write;
 
@@ -15,6 +15,11 @@ pub(crate) fn figure(report: &Report) -> String {
     if report.head.pictures.is_empty() {
         return String::new();
     }
+    let outputs =
+        report.backends.iter().filter_map(|backend| backend.measured.as_ref()).flat_map(|m| &m.outputs);
+    if outputs.into_iter().any(|output| output.pictures.is_some()) {
+        return images(report);
+    }
     let mut html = String::from(
         "<section>\n<h2>Samples</h2>\n<p>Class scores of the first images: the clear run as an outline, the decrypted scores \
          filled, in the colour of their backend.</p>\n<div class=\"cards\">\n",
@@ -24,6 +29,45 @@ pub(crate) fn figure(report: &Report) -> String {
     }
     html.push_str("</div>\n</section>\n");
     html
+}
+
+/// A row an image: input, truth, and under each backend the clear output, the decrypted one, and how far they lie apart.
+fn images(report: &Report) -> String {
+    let mut html = String::from(
+        "<section>\n<h2>Samples</h2>\n<p>What the network makes of the first images, in the clear and decrypted, on the same scale. The \
+         difference is stretched: white is the largest one, whose size stands below.</p>\n",
+    );
+    for picture in &report.head.pictures {
+        html.push_str("<div class=\"cards strip\">\n");
+        let size = (picture.width, picture.height);
+        html.push_str(&image(&picture.png, size, &format!("sample {}: input", picture.sample)));
+        if let Some(truth) = &picture.truth {
+            html.push_str(&image(truth, size, "truth"));
+        }
+        for backend in &report.backends {
+            let outputs = backend.measured.iter().flat_map(|measured| &measured.outputs);
+            let of_sample = outputs.into_iter().find(|output| output.sample == picture.sample);
+            if let Some(drawn) = of_sample.and_then(|output| output.pictures.as_ref()) {
+                let size = (drawn.width, drawn.height);
+                let name = &backend.backend;
+                html.push_str(&image(&drawn.clear, size, &format!("{name}: as compiled, clear")));
+                html.push_str(&image(&drawn.encrypted, size, &format!("{name}: encrypted")));
+                let apart = format!("{name}: difference, at most {:.1e}", drawn.largest);
+                html.push_str(&image(&drawn.difference, size, &apart));
+            }
+        }
+        html.push_str("</div>\n");
+    }
+    html.push_str("</section>\n");
+    html
+}
+
+fn image(png: &str, (width, height): (usize, usize), caption: &str) -> String {
+    let (png, caption) = (escape(png), escape(caption));
+    format!(
+        "<figure class=\"card wide\">\n<img src=\"data:image/png;base64,{png}\" width=\"{width}\" height=\"{height}\" alt=\"{caption}\">\n\
+         <figcaption>{caption}</figcaption>\n</figure>\n"
+    )
 }
 
 fn card(report: &Report, picture: &Picture) -> String {

@@ -10,16 +10,13 @@ use rand_chacha::ChaCha20Rng;
 
 use super::agreement::agreement;
 use super::memory::{self, Watch};
+use super::outputs;
 use crate::failure::Failure;
 use crate::job::{Job, Subject};
 use crate::planning::{Planned, counts};
 use crate::protocol::{Stage, tell};
-use crate::record::{
-    Bytes, Measured, Memory, MetricValues, OutputSample, ScoreRecord, Spread, StepRecord, Times,
-};
+use crate::record::{Bytes, Measured, Memory, MetricValues, ScoreRecord, Spread, StepRecord, Times};
 
-/// Samples whose outputs stand in the record one by one.
-const OUTPUTS: usize = 64;
 /// A first evaluation faster than this is a warm-up and is run again.
 const WARM_UP: f64 = 1.0;
 
@@ -135,7 +132,7 @@ pub(crate) fn run<S: ClientScheme>(
         agreement: agreement(&outputs, &clear, &original, &samples.targets),
         scores: scores.collect(),
         steps: steps(planned, &log),
-        outputs: first_outputs(&clear, &outputs),
+        outputs: outputs::first(&clear, &outputs, &samples.targets)?,
     })
 }
 
@@ -307,15 +304,5 @@ fn steps<S: ClientScheme>(planned: &Planned<S>, log: &Log) -> Vec<StepRecord> {
             seconds: Spread::of(seconds),
             operations: counts(&cost.counts),
         })
-        .collect()
-}
-
-fn first_outputs(clear: &Tensor, encrypted: &Tensor) -> Vec<OutputSample> {
-    let finite = |value: f64| value.is_finite().then_some(value);
-    let row = |tensor: &Tensor, sample: usize| {
-        tensor.rows(sample, sample + 1).into_data().into_iter().map(finite).collect::<Vec<_>>()
-    };
-    (0..clear.batch().min(OUTPUTS))
-        .map(|sample| OutputSample { sample, clear: row(clear, sample), encrypted: row(encrypted, sample) })
         .collect()
 }

@@ -151,10 +151,25 @@ pub(crate) struct StepRecord {
     pub(crate) operations: BTreeMap<String, u64>,
 }
 
-/// Outputs of one sample; none where a number is not finite.
+/// Outputs of one sample, of long ones the first; none where a number is not finite.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct OutputSample {
     pub(crate) sample: usize,
     pub(crate) clear: Vec<Option<f64>>,
     pub(crate) encrypted: Vec<Option<f64>>,
+    /// Outputs that are images, as such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pictures: Option<OutputPictures>,
+}
+
+/// Images that a network makes, PNG in base64: both on the same scale, and how far they lie apart.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct OutputPictures {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) clear: String,
+    pub(crate) encrypted: String,
+    /// The difference's size, from black for none to white for `largest`.
+    pub(crate) difference: String,
+    pub(crate) largest: f64,
 }
