@@ -5,6 +5,7 @@
 
 mod attributes;
 mod constant;
+mod gelu;
 mod import;
 mod operators;
 mod proto;

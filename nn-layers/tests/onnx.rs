@@ -27,6 +27,27 @@ fn networks_compute_what_onnxruntime_computes() {
     }
 }
 
+/// What PyTorch's exporters make of random networks (`tests/onnx/random_networks.py`): each computes what PyTorch computed, or is refused by
+/// the name of a node. The example `check_onnx` does the same for any number of them.
+#[test]
+fn pytorchs_own_exports_match_pytorch_or_are_refused_by_name() {
+    let (mut matched, mut refused) = (0, Vec::new());
+    for index in 0..12 {
+        let name = format!("torch/network-{index:03}");
+        let (inputs, expected) = (tensor(&format!("{name}.input.pb")), tensor(&format!("{name}.output.pb")));
+        match onnx::load(&read(&format!("{name}.onnx"))) {
+            Ok((network, weights)) => {
+                let got = clear::run(&network, &weights, &inputs).unwrap();
+                assert_close(&got, &expected, 1e-4, &name);
+                matched += 1;
+            }
+            Err(error) => refused.push(error.to_string()),
+        }
+    }
+    assert_eq!((matched, refused.len()), (11, 1), "{refused:?}");
+    assert!(refused[0].contains("Elu"), "{refused:?}");
+}
+
 #[test]
 fn an_imported_network_runs_under_a_budget_of_levels_and_without() {
     let (network, weights) = onnx::load(&read("unet.onnx")).unwrap();

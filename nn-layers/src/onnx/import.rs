@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::constant;
 use super::proto::{GraphProto, NodeProto, ValueInfo};
+use super::{constant, gelu};
 use crate::error::{Error, Result};
 use crate::graph::{Network, NetworkBuilder, NodeId};
-use crate::layers::Layer;
+use crate::layers::{Activation, Layer};
 use crate::tensor::Tensor;
 use crate::weights::Weights;
 
@@ -52,8 +52,13 @@ pub(super) fn network(graph: &GraphProto) -> Result<(Network, Weights)> {
     };
     let first = importer.builder.input();
     importer.values.insert(input.name.clone(), Value::Node(first, shape));
-    for node in &graph.node {
-        let value = super::operators::value(&mut importer, node).map_err(|reason| match reason {
+    let gelus = gelu::find(graph);
+    for (index, node) in graph.node.iter().enumerate().filter(|(index, _)| !gelus.inner.contains(index)) {
+        let made = match gelus.arguments.get(&index) {
+            Some(argument) => importer.gelu(node, argument),
+            None => super::operators::value(&mut importer, node),
+        };
+        let value = made.map_err(|reason| match reason {
             Refused::Words(reason) => refused(&title(node), reason),
             Refused::Shape(error) => *error,
         })?;
@@ -104,6 +109,14 @@ fn shape_of(input: &ValueInfo) -> std::result::Result<Vec<usize>, String> {
 }
 
 impl Importer {
+    /// GELU of the value called `argument`, under the name of the last of its nodes.
+    fn gelu(&mut self, node: &NodeProto, argument: &str) -> std::result::Result<Value, Refused> {
+        match self.values.get(argument).cloned() {
+            Some(Value::Node(id, shape)) => self.layer(node, Activation::Gelu, &[(id, shape)], Vec::new()),
+            _ => Err(format!("its argument {argument:?} is made by no node before it").into()),
+        }
+    }
+
     /// The value of input `index` of a node.
     pub(super) fn input(&self, node: &NodeProto, index: usize) -> std::result::Result<Value, String> {
         let name = node.input.get(index).ok_or_else(|| format!("input {index} is missing"))?;
