@@ -11,7 +11,7 @@ pub mod data;
 pub mod error;
 pub mod fcnn_wbc;
 pub mod images;
-pub mod latent_resnet;
+pub mod latent;
 pub mod membranes;
 pub mod metrics;
 pub mod mnist;

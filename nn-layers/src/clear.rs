@@ -10,8 +10,9 @@ pub mod matmul;
 pub use executor::Executor;
 pub use gemm::Parallelism;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Network, Node};
+use crate::layers::Layer;
 use crate::tensor::Tensor;
 use crate::weights::Weights;
 
@@ -40,6 +41,53 @@ pub fn run_observed(
     observe: impl FnMut(&Node, &Tensor),
 ) -> Result<Tensor> {
     Executor::new(network, weights)?.run_observed(inputs, observe)
+}
+
+/// One layer on a batch, with the tensors of its parameters in their order: what a network is made of by itself, as when weights are
+/// scaled layer after layer.
+///
+/// # Shapes
+/// `inputs` and the result are `[N, ..]`.
+///
+/// # Errors
+/// [`Error::NodeShape`](crate::Error::NodeShape) or [`Error::BadLayer`](crate::Error::BadLayer) when the layer does not take the inputs;
+/// [`Error::TensorShape`](crate::Error::TensorShape) for a parameter of another shape.
+pub fn layer(layer: &Layer, inputs: &[&Tensor], parameters: &[&Tensor]) -> Result<Tensor> {
+    let batch = inputs.first().map_or(0, |input| input.batch());
+    let mut images: Vec<(&[usize], &[f64])> =
+        inputs.iter().map(|input| (input.shape().get(1..).unwrap_or(&[]), input.data())).collect();
+    let shapes: Vec<&[usize]> = images.iter().map(|(shape, _)| *shape).collect();
+    let output_shape = crate::graph::shape_of(layer.kind(), layer, &shapes)?;
+    let expected = layer.parameters();
+    for (index, parameter) in expected.iter().enumerate() {
+        let got = parameters.get(index).map_or(&[][..], |tensor| tensor.shape());
+        if got != parameter.shape {
+            return Err(Error::TensorShape {
+                network: layer.kind().to_owned(),
+                tensor: parameter.name.to_owned(),
+                expected: parameter.shape.clone(),
+                got: got.to_vec(),
+            });
+        }
+    }
+    let shape: Vec<usize> = std::iter::once(batch).chain(output_shape.iter().copied()).collect();
+    let mut output = match inputs {
+        [first, ..] if layer.in_place() => (*first).clone().reshape(&shape)?,
+        _ => Tensor::zeros(&shape),
+    };
+    if let Some((_, data)) = images.first_mut().filter(|_| layer.in_place()) {
+        *data = &[];
+    }
+    let mut job = Job {
+        images: batch,
+        output_shape: &output_shape,
+        parallelism: Parallelism::Rayon(0),
+        scratch: &mut Vec::new(),
+        inputs: &images,
+        parameters,
+    };
+    layer.clear(&mut job, output.data_mut());
+    Ok(output)
 }
 
 /// What a layer's clear computation reads: some images of its inputs, its parameters, and room to work in.

@@ -229,6 +229,7 @@ impl Folder<'_> {
                     _ => self.pointwise(node, function)?,
                 }
             }
+            Lowered::Polynomial(own) => self.pointwise(node, &Nonlinear::Polynomial(own))?,
             Lowered::Quadratic(quadratic) => self.quadratic(node, &quadratic)?,
             Lowered::Product(maps) => self.product(node, &maps)?,
         };

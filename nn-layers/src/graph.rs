@@ -28,6 +28,8 @@ pub struct Node {
     layer: Layer,
     inputs: Vec<NodeId>,
     shape: Vec<usize>,
+    /// The node whose parameters this one shares.
+    tied: Option<String>,
 }
 
 impl Node {
@@ -56,9 +58,15 @@ impl Node {
         &self.shape
     }
 
-    /// Full names and shapes of its parameters, as in `conv1.weight`.
+    /// Full names and shapes of its parameters, as in `conv1.weight`; those of another node where it shares them.
     pub fn parameters(&self) -> impl Iterator<Item = (String, Vec<usize>)> + '_ {
-        self.layer.parameters().into_iter().map(|p| (format!("{}.{}", self.name, p.name), p.shape))
+        let owner = self.tied().unwrap_or(&self.name);
+        self.layer.parameters().into_iter().map(move |p| (format!("{owner}.{}", p.name), p.shape))
+    }
+
+    /// Name of the node whose parameters this one shares (see [`NetworkBuilder::tied`]); `None` where it has its own.
+    pub fn tied(&self) -> Option<&str> {
+        self.tied.as_deref()
     }
 }
 
@@ -137,14 +145,19 @@ impl Network {
         self.nodes.iter().filter(move |node| node.inputs.contains(&id))
     }
 
-    /// Full names and shapes of all parameters, node by node.
+    /// Full names and shapes of all parameters, node by node; shared ones once.
     pub fn parameters(&self) -> impl Iterator<Item = (String, Vec<usize>)> + '_ {
-        self.nodes.iter().flat_map(Node::parameters)
+        self.owners().flat_map(Node::parameters)
+    }
+
+    /// The nodes with parameters of their own.
+    fn owners(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| node.tied.is_none())
     }
 
     /// Number of trained parameters, values and not tensors, as PyTorch counts them: without the running figures of normalisations.
     pub fn parameter_count(&self) -> usize {
-        let parameters = self.nodes.iter().flat_map(|node| node.layer.parameters());
+        let parameters = self.owners().flat_map(|node| node.layer.parameters());
         parameters.filter(|parameter| !parameter.is_buffer()).map(|parameter| numel(&parameter.shape)).sum()
     }
 

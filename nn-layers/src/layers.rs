@@ -13,6 +13,7 @@ mod conv_transpose2d;
 mod dropout;
 mod flatten;
 mod input;
+mod learned_cubic;
 mod learned_polynomial;
 mod linear;
 mod mul;
@@ -33,6 +34,7 @@ pub use conv2d::Conv2d;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use input::Input;
+pub use learned_cubic::LearnedCubic;
 pub use learned_polynomial::LearnedPolynomial;
 pub use linear::Linear;
 pub use mul::Mul;
@@ -159,6 +161,8 @@ layers! {
     Upsample,
     /// A polynomial whose coefficients are trained.
     LearnedPolynomial,
+    /// A polynomial of degree 3 whose coefficients are trained.
+    LearnedCubic,
 }
 
 /// The only input's shape, or the refusal that names what is wanted.

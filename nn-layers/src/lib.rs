@@ -43,7 +43,8 @@ pub use error::{Error, Result};
 pub use graph::{Network, NetworkBuilder, Node, NodeId};
 pub use layers::{
     Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Chebyshev, Concat, Conv2d, ConvTranspose2d,
-    Dropout, Flatten, Input, Layer, LearnedPolynomial, Linear, Mul, Reshape, SqueezeExcitation, Upsample,
+    Dropout, Flatten, Input, Layer, LearnedCubic, LearnedPolynomial, Linear, Mul, Reshape, SqueezeExcitation,
+    Upsample,
 };
 pub use pack::Layout;
 pub use program::{Program, Step, StepKind, StepSummary, SymbolicRun};

@@ -19,7 +19,7 @@ pub use spread::{RegionMap, RepeatMap, UpsampleMap};
 pub use transposed_window_map::TransposedWindowMap;
 pub use window_map::WindowMap;
 
-use crate::layers::Activation;
+use crate::layers::{Activation, Chebyshev};
 
 /// The encrypted form of a layer, between elements of tensors.
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ pub enum Lowered {
     },
     /// A function of every value by itself.
     Pointwise(Activation),
+    /// A polynomial of the network's own, of every value by itself.
+    Polynomial(Chebyshev),
     /// A polynomial of degree 2 of every value by itself.
     Quadratic(Quadratic),
     /// `(maps[0] x_0) · (maps[1] x_1)`, element by element.

@@ -43,6 +43,32 @@ impl NetworkBuilder {
         NodeId(self.nodes.len().saturating_sub(1))
     }
 
+    /// Appends a layer that reads the last node and shares the parameters of `owner`, an earlier node of the same kind: one polynomial
+    /// for all activations of a network.
+    pub fn tied(&mut self, name: &str, layer: impl Into<Layer>, owner: NodeId) -> NodeId {
+        let layer = layer.into();
+        let sharing = self.nodes.get(owner.0).filter(|node| node.layer.parameters() == layer.parameters());
+        match sharing.map(|node| node.tied.clone().unwrap_or_else(|| node.name.clone())) {
+            Some(owner) => {
+                let (count, id) = (self.nodes.len(), self.layer(name, layer));
+                if let Some(node) = self.nodes.get_mut(count) {
+                    node.tied = Some(owner);
+                }
+                id
+            }
+            None => {
+                let owner = self.nodes.get(owner.0).map_or("no node", |node| &node.name);
+                let reason = format!("shares the parameters of {owner}, which has others");
+                self.error.get_or_insert(Error::BadLayer {
+                    node: name.to_owned(),
+                    layer: layer.kind(),
+                    reason,
+                });
+                NodeId(self.nodes.len().saturating_sub(1))
+            }
+        }
+    }
+
     /// Makes `node` the network's result; without this call it is the last node.
     pub fn output(&mut self, node: NodeId) {
         self.output = Some(node);
@@ -86,6 +112,7 @@ impl NetworkBuilder {
             layer,
             inputs: inputs.to_vec(),
             shape,
+            tied: None,
         })
     }
 
