@@ -111,6 +111,9 @@ pub(crate) struct ModelArgs {
     /// Weights to use in place of the model's own (safetensors)
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
+    /// Memory that a run may take, such as 12GB: weights that do not fit encoded are encoded on the fly; most of what is free when absent
+    #[arg(long, value_name = "BYTES", value_parser = crate::units::parse_bytes)]
+    pub(crate) memory: Option<u64>,
     /// Print records (JSON Lines) to standard output and nothing else there
     #[arg(long)]
     pub(crate) json: bool,

@@ -14,8 +14,11 @@ use request::Request;
 pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
     let request = Request::check(args)?;
     interrupt::install();
-    let plans =
-        request.backends.iter().map(|backend| planning::plan(&request.subject, backend)).collect::<Vec<_>>();
+    let plans = request
+        .backends
+        .iter()
+        .map(|backend| planning::plan(&request.subject, backend, request.memory))
+        .collect::<Vec<_>>();
     let sizes = request.sizes(&plans);
     let head = head::head(&request, sizes.samples)?;
     announce(&request, &plans, &sizes);
@@ -42,9 +45,10 @@ fn announce(request: &Request, plans: &[Result<record::Plan, Failure>], sizes: &
                     all => format!("about {}", units::seconds(all)),
                 };
                 eprintln!(
-                    "{backend}: {} samples x {runs} runs, {about} ({} a sample on one thread, by its cost model)",
+                    "{backend}: {} samples x {runs} runs, {about} ({} a sample on one thread, by its cost model), {} of memory",
                     sizes.samples,
-                    units::seconds(plan.estimated_seconds)
+                    units::seconds(plan.estimated_seconds),
+                    units::bytes(plan.estimated_memory.total as f64)
                 );
             }
             Err(reason) => eprintln!("{backend}: cannot run: {reason}"),

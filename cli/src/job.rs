@@ -24,6 +24,8 @@ pub(crate) struct Job {
     pub(crate) backend: String,
     pub(crate) samples: usize,
     pub(crate) threads: usize,
+    /// Bytes that the run may take.
+    pub(crate) memory: Option<u64>,
     pub(crate) runs: usize,
 }
 
@@ -41,9 +43,10 @@ impl Subject {
     pub(crate) fn load(name: &str, weights: Option<&PathBuf>) -> Result<Self, Failure> {
         let model = model(name)?;
         let network = (model.network)()?;
-        let (bytes, from) = match weights {
-            None => (model.weights_file.to_vec(), "the model's own".to_owned()),
-            Some(path) => {
+        let (bytes, from) = match (weights, model.weights_file()) {
+            (None, Some(file)) => (file.to_vec(), model.weights_in_words()),
+            (None, None) => (model.weights()?.to_bytes(&network)?, model.weights_in_words()),
+            (Some(path), _) => {
                 let unreadable = |source| models::weights::WeightsError::Read { path: path.clone(), source };
                 (std::fs::read(path).map_err(unreadable)?, path.display().to_string())
             }

@@ -55,7 +55,7 @@ fn record(job: &Job) -> Result<BackendRecord, Failure> {
 /// Everything that can go wrong becomes the record's reason: whatever a scheme refuses at planning, it cannot run.
 fn measure<S: ClientScheme>(job: &Job, subject: &Subject) -> Result<BackendRecord, Failure> {
     protocol::tell(Stage::Plan, 0, 1, "");
-    let planned = match plan_for::<S>(subject) {
+    let planned = match plan_for::<S>(subject, job.memory) {
         Ok(planned) => planned,
         Err(failure @ (Failure::Network(_) | Failure::Scheme(_))) => {
             return Ok(BackendRecord::without(&job.comparison, &job.backend, Status::Unable, failure));

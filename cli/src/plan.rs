@@ -15,13 +15,12 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     let mut text = String::new();
     let mut unable = Vec::new();
     for backend in chosen {
-        match planning::plan(&subject, backend) {
+        match planning::plan(&subject, backend, args.model.memory) {
             Ok(plan) if args.model.json => {
-                let line =
-                    serde_json::json!({ "model": subject.model.name, "backend": backend, "plan": plan });
+                let line = serde_json::json!({ "model": subject.model.name, "weights": subject.weights_from, "backend": backend, "plan": plan });
                 let _ = writeln!(text, "{line}");
             }
-            Ok(plan) => text.push_str(&describe(backend, &plan)),
+            Ok(plan) => text.push_str(&describe(&subject.weights_from, backend, &plan)),
             Err(reason) => {
                 eprintln!("{backend}: cannot run {}: {reason}", subject.model.name);
                 unable.push(backend.to_owned());
@@ -32,7 +31,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     if unable.is_empty() { Ok(()) } else { Err(Failure::Backends(unable)) }
 }
 
-fn describe(backend: &str, plan: &Plan) -> String {
+fn describe(weights: &str, backend: &str, plan: &Plan) -> String {
     let mut facts = table::plain(&[backend, ""]);
     let keys = format!(
         "{} rotations, relinearisation: {}, conjugation: {}; about {}",
@@ -43,6 +42,7 @@ fn describe(backend: &str, plan: &Plan) -> String {
     );
     let operations = rows::operations(&plan.operations).replace('\n', ", ");
     for (name, value) in [
+        ("weights", weights.to_owned()),
         ("parameters", plan.parameters.clone()),
         ("security", plan.security.statement.clone()),
         ("levels: used / there", format!("{} / {}", plan.depth, units::level(plan.top_level))),
@@ -52,6 +52,7 @@ fn describe(backend: &str, plan: &Plan) -> String {
         ("evaluation keys", keys),
         ("operations", operations),
         ("one evaluation", format!("about {} on one thread", units::seconds(plan.estimated_seconds))),
+        ("memory", rows::estimated_memory(plan)),
     ] {
         facts.add_row([name, &value]);
     }

@@ -7,43 +7,70 @@ use he_traits::{ClientScheme, Counts, KeyNeeds, Profile};
 use nn_layers::approx::{ActivationRecord, Replacement};
 use nn_layers::compile::{Compiled, Options, compile};
 use nn_layers::program::SymbolicRun;
+use nn_layers::{Keeping, Program};
 
 use crate::backends::{self, Task};
 use crate::failure::Failure;
 use crate::job::Subject;
-use crate::record::{Activation, Keys, Plan, PlanStep, SecurityRecord, Visibility};
+use crate::measure::memory;
+use crate::record::{Activation, EstimatedMemory, Keys, Plan, PlanStep, SecurityRecord, Visibility};
 
 /// A compiled model with its description.
 pub(crate) struct Planned<S: ClientScheme> {
     pub(crate) compiled: Compiled<S>,
     pub(crate) symbolic: SymbolicRun,
+    /// Which maps are kept encoded.
+    pub(crate) keeping: Keeping,
     pub(crate) plan: Plan,
     pub(crate) seconds: f64,
 }
 
-/// Compiles for one scheme.
-pub(crate) fn plan_for<S: ClientScheme>(subject: &Subject) -> Result<Planned<S>, Failure> {
+/// Share of the free memory that a run may take where nobody set a budget: the rest is for what the estimate misses.
+const SHARE: f64 = 0.8;
+
+/// The symbolic run of a program within `memory` bytes, or most of what is free, and the maps that are kept encoded for it.
+pub(crate) fn within(
+    program: &Program,
+    profile: &Profile,
+    memory: Option<u64>,
+) -> nn_layers::Result<(SymbolicRun, Keeping)> {
+    let run = program.symbolic(profile)?;
+    let free = || memory::available().map(|bytes| SHARE * bytes as f64);
+    let budget = memory.map(|bytes| bytes as f64).or_else(free);
+    let keeping =
+        budget.map_or_else(Keeping::everything, |budget| program.keep_within(profile, &run, budget));
+    match keeping.on_the_fly() {
+        0 => Ok((run, keeping)),
+        _ => Ok((program.symbolic_keeping(profile, 1, &keeping)?, keeping)),
+    }
+}
+
+/// Compiles for one scheme, to run in `memory` bytes.
+pub(crate) fn plan_for<S: ClientScheme>(
+    subject: &Subject,
+    memory: Option<u64>,
+) -> Result<Planned<S>, Failure> {
     let calibration = subject.calibration()?;
     let start = Instant::now();
     let compiled =
         compile::<S>(&subject.network, &subject.weights.weights, &calibration, &Options::default())?;
-    let symbolic = compiled.program.symbolic(&compiled.profile)?;
+    let (symbolic, keeping) = within(&compiled.program, &compiled.profile, memory)?;
     let seconds = start.elapsed().as_secs_f64();
-    let plan = describe(&compiled, &symbolic);
-    Ok(Planned { compiled, symbolic, plan, seconds })
+    let plan = describe(&compiled, &symbolic, &keeping);
+    Ok(Planned { compiled, symbolic, keeping, plan, seconds })
 }
 
 /// The plan of a model on the backend of that name. The outer error says that this program lacks the backend, or that
 /// the backend cannot run the model.
-pub(crate) fn plan(subject: &Subject, backend: &str) -> Result<Plan, Failure> {
-    struct Describe<'a>(&'a Subject);
+pub(crate) fn plan(subject: &Subject, backend: &str, memory: Option<u64>) -> Result<Plan, Failure> {
+    struct Describe<'a>(&'a Subject, Option<u64>);
     impl Task for Describe<'_> {
         type Output = Result<Plan, Failure>;
         fn run<S: ClientScheme>(self) -> Self::Output {
-            plan_for::<S>(self.0).map(|planned| planned.plan)
+            plan_for::<S>(self.0, self.1).map(|planned| planned.plan)
         }
     }
-    backends::with(backend, Describe(subject)).map_err(Failure::Failed)?
+    backends::with(backend, Describe(subject, memory)).map_err(Failure::Failed)?
 }
 
 /// Counts by name, without those that are 0.
@@ -54,7 +81,7 @@ pub(crate) fn counts(counts: &Counts) -> BTreeMap<String, u64> {
     named.filter(|(_, count)| *count > 0).collect()
 }
 
-fn describe<S: ClientScheme>(compiled: &Compiled<S>, symbolic: &SymbolicRun) -> Plan {
+fn describe<S: ClientScheme>(compiled: &Compiled<S>, symbolic: &SymbolicRun, keeping: &Keeping) -> Plan {
     let Compiled { profile, program, .. } = compiled;
     let (input, output) = (program.input_layout(), program.output_layout());
     let steps = program.summary().into_iter().zip(&symbolic.steps).map(|(step, cost)| PlanStep {
@@ -83,6 +110,15 @@ fn describe<S: ClientScheme>(compiled: &Compiled<S>, symbolic: &SymbolicRun) -> 
         keys: keys(&symbolic.needs, profile),
         operations: counts(&symbolic.counts),
         estimated_seconds: symbolic.seconds,
+        maps_on_the_fly: keeping.on_the_fly(),
+        estimated_memory: EstimatedMemory {
+            keys: symbolic.memory.keys as u64,
+            encoded: symbolic.memory.encoded as u64,
+            values: symbolic.memory.values as u64,
+            working: symbolic.memory.working as u64,
+            program: symbolic.memory.program as u64,
+            total: symbolic.memory.total() as u64,
+        },
         steps: steps.collect(),
     }
 }

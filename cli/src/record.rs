@@ -9,7 +9,7 @@ mod result;
 mod store;
 
 pub(crate) use host::Host;
-pub(crate) use plan::{Activation, Keys, Plan, PlanStep, SecurityRecord, Visibility};
+pub(crate) use plan::{Activation, EstimatedMemory, Keys, Plan, PlanStep, SecurityRecord, Visibility};
 pub(crate) use result::{
     Agreement, Bytes, Measured, Memory, MetricValues, OutputPictures, OutputSample, ScoreRecord, Spread,
     StepRecord, Times,

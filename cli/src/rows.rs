@@ -128,8 +128,29 @@ fn optional_bytes(value: Option<u64>) -> String {
     value.map_or_else(|| NONE.to_owned(), |bytes| units::bytes(bytes as f64))
 }
 
+/// The memory to expect, and what it is for.
+pub(crate) fn estimated_memory(plan: &Plan) -> String {
+    let memory = &plan.estimated_memory;
+    let parts = [
+        ("keys", memory.keys),
+        ("encoded weights", memory.encoded),
+        ("weights not encoded", memory.values),
+        ("working", memory.working),
+        ("written-out matrices", memory.program),
+    ];
+    let parts = parts.iter().filter(|(_, bytes)| *bytes > 0);
+    let parts: Vec<String> =
+        parts.map(|(name, bytes)| format!("{name} {}", units::bytes(*bytes as f64))).collect();
+    let on_the_fly = match plan.maps_on_the_fly {
+        0 => String::new(),
+        maps => format!("; {maps} maps are encoded on the fly"),
+    };
+    format!("about {}: {}{on_the_fly}", units::bytes(memory.total as f64), parts.join(", "))
+}
+
 fn memory_and_bytes(report: &Report) -> Section {
     let rows = vec![
+        ("expected memory", planned(report, |p| units::bytes(p.estimated_memory.total as f64))),
         ("peak memory", measured(report, |m| optional_bytes(m.memory.peak))),
         ("  planning", measured(report, |m| optional_bytes(m.memory.before_keygen))),
         ("  key generation", measured(report, |m| optional_bytes(m.memory.keygen))),

@@ -23,6 +23,26 @@ pub(crate) fn bytes(value: f64) -> String {
     format!("{} {unit}", digits(scaled))
 }
 
+/// Bytes from a number and a unit: `12GB`, `1.5 GiB`, `800M`, `4096`.
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "t" | "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        other => return Err(format!("{other:?} is no unit of bytes: take kB, MB, GB, TB, KiB, MiB or GiB")),
+    };
+    let number: f64 = number.parse().map_err(|_| format!("{number:?} is no number of bytes"))?;
+    Ok((number * factor) as u64)
+}
+
 /// Three significant digits for numbers from 0.01 to 10^6, powers of ten outside.
 pub(crate) fn digits(value: f64) -> String {
     match value.abs() {
@@ -66,6 +86,15 @@ pub(crate) fn level(value: Option<u32>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_read_with_their_units() {
+        assert_eq!(parse_bytes("12GB"), Ok(12_000_000_000));
+        assert_eq!(parse_bytes("1.5 GiB"), Ok(3 << 29));
+        assert_eq!((parse_bytes("800m"), parse_bytes("4096")), (Ok(800_000_000), Ok(4096)));
+        assert!(parse_bytes("12 apples").unwrap_err().contains("apples"));
+        assert!(parse_bytes("GB").is_err() && parse_bytes("1.2.3GB").is_err());
+    }
 
     #[test]
     fn numbers_keep_three_digits() {

@@ -3,9 +3,9 @@
 use std::io::{Read, Seek};
 
 use he_traits::wire::{Decode, Encode};
-use he_traits::{Keep, Scheme};
+use he_traits::{Profile, Scheme};
 use nn_layers::run::{Prepared, Progress};
-use nn_layers::{Network, Weights};
+use nn_layers::{Keeping, Network, Program, Weights};
 
 use crate::container::{Reader, Writer};
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ pub struct Server<S: Scheme> {
 impl<S: Scheme> Server<S> {
     /// Reads evaluation keys and encodes the weights for them. `progress` hears of every step.
     ///
-    /// `keep` decides from the bytes of all encoded weights whether they are kept.
+    /// `keep` decides which maps are kept encoded, as with [`Program::keep_within`] under a budget of memory.
     ///
     /// # Errors
     /// [`Error::Foreign`] when the keys were made for another scheme, network or version; [`Error::Malformed`], [`Error::Scheme`].
@@ -32,7 +32,7 @@ impl<S: Scheme> Server<S> {
         mut keys: Reader<R>,
         network: &Network,
         weights: &Weights,
-        keep: impl FnOnce(f64) -> Keep,
+        keep: impl FnOnce(&Program, &Profile) -> nn_layers::Result<Keeping>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Self> {
         let params = keys.entry()?;
@@ -42,8 +42,8 @@ impl<S: Scheme> Server<S> {
         let evaluation = S::EvaluationKeys::from_bytes(&bytes, &setup.params)?;
         drop(bytes);
         let evaluator = S::evaluator(&setup.params, evaluation)?;
-        let keep = keep(setup.program.symbolic(&setup.profile)?.factor_bytes);
-        let prepared = setup.program.prepare(&evaluator, keep, progress)?;
+        let keeping = keep(&setup.program, &setup.profile)?;
+        let prepared = setup.program.prepare(&evaluator, keeping, progress)?;
         let (header, name) = (keys.header().clone(), keys.name().to_owned());
         Ok(Self { setup, keys: header, keys_name: name, evaluator, prepared })
     }

@@ -56,7 +56,8 @@ fn whole_way<S: ClientScheme>(folder: &Path, count: usize) -> (Files, Tensor) {
     request.finish().unwrap();
 
     let keys = Reader::open(&files.evaluation, Kind::EvaluationKeys).unwrap();
-    let server = Server::<S>::open(keys, &network, &weights, |_| Keep::Encoded, &mut |_| {}).unwrap();
+    let server =
+        Server::<S>::open(keys, &network, &weights, |_, _| Ok(Keep::Encoded.into()), &mut |_| {}).unwrap();
     let mut request = Reader::open(&files.request, Kind::Request).unwrap();
     let header = server.results_header(request.header(), request.name()).unwrap();
     let mut results = Writer::create(&files.results, &header).unwrap();
@@ -152,7 +153,9 @@ fn well_formed_files_with_wrong_contents_are_refused() {
     let (files, _) = whole_way::<More>(folder.path(), 2);
     let (network, weights) = network();
     let keys = || Reader::open(&files.evaluation, Kind::EvaluationKeys).unwrap();
-    let server = Server::<More>::open(keys(), &network, &weights, |_| Keep::Values, &mut |_| {}).unwrap();
+    let server =
+        Server::<More>::open(keys(), &network, &weights, |_, _| Ok(Keep::Values.into()), &mut |_| {})
+            .unwrap();
     let good = Reader::open(&files.request, Kind::Request).unwrap().header().clone();
     let forged = folder.path().join("forged");
     let evaluate = |samples: u64, entries: &[&[u8]]| {
@@ -191,7 +194,7 @@ fn well_formed_files_with_wrong_contents_are_refused() {
         writer.push(&params).unwrap();
         writer.finish().unwrap();
         let reader = Reader::open(&forged, Kind::EvaluationKeys).unwrap();
-        Server::<More>::open(reader, &network, &weights, |_| Keep::Values, &mut |_| {})
+        Server::<More>::open(reader, &network, &weights, |_, _| Ok(Keep::Values.into()), &mut |_| {})
             .err()
             .unwrap()
             .to_string()

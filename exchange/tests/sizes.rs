@@ -82,7 +82,8 @@ fn files_are_near_the_fewest_bytes() {
     close("request", &request, 2 * program.input_layout().blocks() as u64 * fresh);
 
     let keys = Reader::open(&evaluation, Kind::EvaluationKeys).unwrap();
-    let server = Server::<Ckks>::open(keys, &network, &weights, |_| Keep::Values, &mut |_| {}).unwrap();
+    let server =
+        Server::<Ckks>::open(keys, &network, &weights, |_, _| Ok(Keep::Values.into()), &mut |_| {}).unwrap();
     let mut request = Reader::open(&request, Kind::Request).unwrap();
     let header = server.results_header(request.header(), "request").unwrap();
     let mut writer = Writer::create(&results, &header).unwrap();

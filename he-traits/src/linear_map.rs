@@ -21,6 +21,11 @@ pub trait Generator: fmt::Debug + Send + Sync {
     /// Calls `visit(column, entry)` for the non-zero entries of `row`, each column once, in any order.
     fn row(&self, row: usize, visit: &mut dyn FnMut(usize, Complex64));
 
+    /// Bytes that the matrix takes in memory; 0 for one that is computed from its layer.
+    fn bytes(&self) -> usize {
+        0
+    }
+
     /// One entry. Override where it can be computed without walking along the row.
     fn entry(&self, row: usize, column: usize) -> Complex64 {
         let mut found = Complex64::ZERO;

@@ -17,7 +17,7 @@ use crate::data;
 use crate::error::ModelError;
 use crate::images;
 use crate::metrics::{ConfusionMatrix, area_under_curve};
-use crate::registry::{Better, Metric, Model, Score, Targets};
+use crate::registry::{Better, Metric, Model, Score, Targets, WeightSource};
 use crate::weights::StoredWeights;
 
 pub use training::EPOCHS;
@@ -36,7 +36,7 @@ pub static MODEL: Model = Model {
     about: "left or right coronary artery in angiograms of 256 x 256 pixels",
     paper: "Vizitiu et al. 2020, CNN-Angio",
     network,
-    weights_file: include_bytes!("../weights/cnn-angio.safetensors"),
+    source: WeightSource::File(include_bytes!("../weights/cnn-angio.safetensors")),
     metric: Metric {
         name: "balanced accuracy",
         unit: "%",

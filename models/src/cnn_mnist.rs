@@ -10,7 +10,7 @@ use crate::error::ModelError;
 use crate::metrics::{ConfusionMatrix, accuracy, top_class};
 use crate::mnist::{self, CLASSES, Part, SIDE, TRAINING};
 use crate::registry::{
-    Better, Metric, Model, Progress, Recipe, Samples, Score, Targets, TrainOptions, Trained,
+    Better, Metric, Model, Progress, Recipe, Samples, Score, Targets, TrainOptions, Trained, WeightSource,
 };
 use crate::weights::StoredWeights;
 
@@ -24,7 +24,7 @@ pub static MODEL: Model = Model {
     about: "handwritten digits of 28 x 28 pixels to ten classes",
     paper: "Vizitiu et al. 2020, CNN-MNIST",
     network,
-    weights_file: include_bytes!("../weights/cnn-mnist.safetensors"),
+    source: WeightSource::File(include_bytes!("../weights/cnn-mnist.safetensors")),
     metric: Metric { name: "accuracy", unit: "%", better: Better::Higher, evaluate: percent_right },
     test_samples: |count, _| mnist::load(None, Part::Test, 0, count),
     calibration_inputs: |count, _| Ok(mnist::load(None, Part::Train, 0, count.min(TRAINING))?.inputs),

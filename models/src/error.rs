@@ -75,6 +75,12 @@ pub enum ModelError {
         /// The command, from the root of the repository.
         recipe: &'static str,
     },
+    /// No training is written for the model.
+    #[error("{model} has no recipe to train it by; its weights are seeded")]
+    NoRecipe {
+        /// Which model.
+        model: &'static str,
+    },
     /// Weights that cannot be read or do not fit.
     #[error(transparent)]
     Weights(#[from] WeightsError),

@@ -11,7 +11,7 @@ use nn_layers::{Activation, Linear, Network, Tensor};
 
 use crate::error::ModelError;
 use crate::metrics::{Fit, fit_per_quantity};
-use crate::registry::{Better, Metric, Model, Samples, Score, Targets};
+use crate::registry::{Better, Metric, Model, Samples, Score, Targets, WeightSource};
 use crate::weights::StoredWeights;
 
 use data::{INPUTS, OUTPUT_NAMES, OUTPUTS, WbcSamples, embedded_test, embedded_training};
@@ -26,7 +26,7 @@ pub static MODEL: Model = Model {
     about: "nine haemodynamic measurements to twelve parameters of the whole-body circulation",
     paper: "Vizitiu et al. 2020, FCNN-WBC",
     network,
-    weights_file: include_bytes!("../weights/fcnn-wbc.safetensors"),
+    source: WeightSource::File(include_bytes!("../weights/fcnn-wbc.safetensors")),
     metric: Metric { name: "mean MAPE", unit: "%", better: Better::Lower, evaluate: mean_mape },
     test_samples,
     calibration_inputs,

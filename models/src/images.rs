@@ -173,9 +173,14 @@ fn keep_groups_together(entries: &mut [Entry]) {
 /// The files of an archive by name; none where there is no archive.
 fn from_archive(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, ModelError> {
     let Ok(file) = std::fs::File::open(path) else { return Ok(BTreeMap::new()) };
+    pngs(std::io::BufReader::new(file), ARCHIVE)
+}
+
+/// The PNG files of a tar archive, whose name stands in errors, by their names.
+pub(crate) fn pngs(archive: impl Read, name: &str) -> Result<BTreeMap<String, Vec<u8>>, ModelError> {
     let mut files = BTreeMap::new();
-    let unreadable = |error: std::io::Error| bad(ARCHIVE, error);
-    let mut archive = tar::Archive::new(std::io::BufReader::new(file));
+    let unreadable = |error: std::io::Error| bad(name, error);
+    let mut archive = tar::Archive::new(archive);
     for entry in archive.entries().map_err(unreadable)? {
         let mut entry = entry.map_err(unreadable)?;
         let name = entry.path().map_err(unreadable)?.to_string_lossy().trim_start_matches("./").to_owned();

@@ -3,10 +3,16 @@
 //! The structures follow the authors' public definitions. Activations are learned polynomials of degree 2 (*polyact*); each network comes
 //! with or without squeeze-and-excitation, whose sigmoid is a learned cubic.
 
+mod entries;
 pub mod hefnet;
 pub mod lenet;
 pub mod resnet;
 pub mod vgg;
+
+pub use entries::{
+    HEFNET, HEFNET_SE, LENET, LENET_SE, RESNET_20, RESNET_20_SE, RESNET_32, RESNET_32_SE, RESNET_44,
+    RESNET_44_SE, RESNET_56, RESNET_56_SE, VGG, VGG_SE,
+};
 
 use nn_layers::{
     BatchNorm, Conv2d, LearnedCubic, LearnedPolynomial, NetworkBuilder, NodeId, SqueezeExcitation,

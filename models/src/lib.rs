@@ -4,6 +4,7 @@
 //! judged by.
 
 pub mod cache;
+pub mod chestxray;
 pub mod circulation;
 pub mod cnn_angio;
 pub mod cnn_mnist;
@@ -16,6 +17,7 @@ pub mod membranes;
 pub mod metrics;
 pub mod mnist;
 pub mod registry;
+pub mod seeded;
 pub mod unet;
 pub mod weights;
 

@@ -231,6 +231,39 @@ pub fn area_under_curve(scores: &[f64], positive: &[bool]) -> Result<f64, Metric
     Ok(wins / (positives as f64 * negatives as f64))
 }
 
+/// Areas under the ROC curves of several findings: all decisions in one curve (micro), and the mean over the findings that have positive
+/// and negative samples both (macro).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MultiLabelArea {
+    /// One curve of all decisions.
+    pub micro: f64,
+    /// Mean over the findings.
+    pub macro_average: f64,
+    /// Findings in that mean.
+    pub findings: usize,
+}
+
+/// Areas under the curves of `scores`, samples times findings, a sample's findings side by side.
+///
+/// # Errors
+/// As [`area_under_curve`]; [`MetricError::TooFew`] also where no finding has samples of both kinds.
+pub fn multi_label_area(
+    findings: usize,
+    scores: &[f64],
+    positive: &[bool],
+) -> Result<MultiLabelArea, MetricError> {
+    let micro = area_under_curve(scores, positive)?;
+    let of_finding = |finding: usize| {
+        let scores: Vec<f64> = scores.iter().copied().skip(finding).step_by(findings).collect();
+        let positive: Vec<bool> = positive.iter().copied().skip(finding).step_by(findings).collect();
+        area_under_curve(&scores, &positive).ok()
+    };
+    let areas: Vec<f64> = (0..findings).filter_map(of_finding).collect();
+    same_length(areas.len().min(1), 1, 1)?;
+    let macro_average = areas.iter().sum::<f64>() / areas.len() as f64;
+    Ok(MultiLabelArea { micro, macro_average, findings: areas.len() })
+}
+
 /// The ROC curve: false and true positive rates as the threshold falls, from (0, 0) to (1, 1); equal scores are one step.
 ///
 /// # Errors
@@ -295,6 +328,17 @@ mod tests {
         let area: f64 = curve.windows(2).map(|w| (w[1][0] - w[0][0]) * (w[0][1] + w[1][1]) / 2.0).sum();
         assert_eq!(area, area_under_curve(&[0.9, 0.8, 0.8, 0.1], &[true, false, true, false]).unwrap());
         assert!(roc_curve(&[1.0], &[true]).is_err());
+    }
+
+    #[test]
+    fn areas_of_several_findings_by_hand() {
+        // Two findings, three samples; the second finding has no positive sample.
+        let scores = [0.9, 0.2, 0.4, 0.3, 0.6, 0.1];
+        let positive = [true, false, true, false, false, false];
+        let area = multi_label_area(2, &scores, &positive).unwrap();
+        // The positives 0.9 and 0.4 beat four and three of the negatives 0.2, 0.3, 0.6, 0.1.
+        assert_eq!((area.micro, area.macro_average, area.findings), (7.0 / 8.0, 0.5, 1));
+        assert!(multi_label_area(2, &scores, &[false; 6]).is_err());
     }
 
     #[test]

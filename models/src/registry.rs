@@ -9,12 +9,34 @@ use crate::cnn_angio;
 use crate::cnn_mnist;
 use crate::error::ModelError;
 use crate::fcnn_wbc;
+use crate::latent;
+use crate::seeded;
 use crate::unet;
 use crate::weights::StoredWeights;
 
 /// Every model, in the order in which lists show them.
-static MODELS: [&Model; 6] =
-    [&fcnn_wbc::MODEL, &cnn_mnist::MODEL, &cnn_angio::MODEL, &unet::MODEL, &unet::WHOLE, &unet::RELU];
+static MODELS: [&Model; 20] = [
+    &fcnn_wbc::MODEL,
+    &cnn_mnist::MODEL,
+    &cnn_angio::MODEL,
+    &unet::MODEL,
+    &unet::WHOLE,
+    &unet::RELU,
+    &latent::LENET,
+    &latent::LENET_SE,
+    &latent::VGG,
+    &latent::VGG_SE,
+    &latent::HEFNET,
+    &latent::HEFNET_SE,
+    &latent::RESNET_20,
+    &latent::RESNET_20_SE,
+    &latent::RESNET_32,
+    &latent::RESNET_32_SE,
+    &latent::RESNET_44,
+    &latent::RESNET_44_SE,
+    &latent::RESNET_56,
+    &latent::RESNET_56_SE,
+];
 
 /// A network with all that a run, a comparison or a training needs.
 pub struct Model {
@@ -26,8 +48,8 @@ pub struct Model {
     pub paper: &'static str,
     /// The network without weights.
     pub network: fn() -> Result<Network, ModelError>,
-    /// The committed weights file, for [`Model::weights`].
-    pub weights_file: &'static [u8],
+    /// Where [`Model::weights`] come from.
+    pub source: WeightSource,
     /// What its outputs are judged by.
     pub metric: Metric,
     /// The first `count` samples of the test part; the weights bring what inputs are standardised with.
@@ -41,12 +63,36 @@ pub struct Model {
 }
 
 impl Model {
-    /// The committed weights, held against the network.
+    /// The model's own weights, held against the network: the committed ones, or seeded ones where it is untrained.
     ///
     /// # Errors
     /// A weights file that does not fit its network.
     pub fn weights(&self) -> Result<StoredWeights, ModelError> {
-        Ok(StoredWeights::parse(self.weights_file, &(self.network)()?)?)
+        let network = (self.network)()?;
+        match self.source {
+            WeightSource::File(bytes) => Ok(StoredWeights::parse(bytes, &network)?),
+            WeightSource::Seeded(seed) => {
+                Ok(StoredWeights { weights: seeded::weights(&network, seed)?, ..StoredWeights::default() })
+            }
+        }
+    }
+
+    /// The committed weights file; `None` for an untrained model.
+    #[must_use]
+    pub fn weights_file(&self) -> Option<&'static [u8]> {
+        match self.source {
+            WeightSource::File(bytes) => Some(bytes),
+            WeightSource::Seeded(_) => None,
+        }
+    }
+
+    /// What to call the model's own weights wherever a figure of theirs appears.
+    #[must_use]
+    pub fn weights_in_words(&self) -> String {
+        match self.source {
+            WeightSource::File(_) => "the model's own".to_owned(),
+            WeightSource::Seeded(seed) => format!("untrained (seed {seed})"),
+        }
     }
 
     /// Makes the weights anew, in the clear.
@@ -69,6 +115,15 @@ impl Model {
     pub fn weights_from(&self, path: &Path) -> Result<StoredWeights, ModelError> {
         Ok(StoredWeights::load(path, &(self.network)()?)?)
     }
+}
+
+/// Where a model's own weights come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightSource {
+    /// A committed file: trained weights.
+    File(&'static [u8]),
+    /// A seed: well scaled, but untrained (see [`seeded`]). Reports say so.
+    Seeded(u64),
 }
 
 /// Samples of a data set.

@@ -9,7 +9,7 @@ use nn_layers::{
 
 use crate::error::ModelError;
 use crate::membranes::{self, Overlap, Part, SIDE};
-use crate::registry::{Better, Metric, Model, Samples, Score, Targets};
+use crate::registry::{Better, Metric, Model, Samples, Score, Targets, WeightSource};
 use crate::weights::StoredWeights;
 
 /// Height and width of a tile.
@@ -25,7 +25,7 @@ const TILES: Model = Model {
     about: "membranes in electron micrographs, tiles of 128 x 128 pixels",
     paper: PAPER,
     network: || Ok(network("unet", &Activation::Square, [TILE, TILE])?),
-    weights_file: SQUARES,
+    source: WeightSource::File(SQUARES),
     metric: DICE,
     test_samples: |count, weights| samples(Part::HeldOut, TILE, count, weights),
     calibration_inputs: |count, weights| Ok(samples(Part::Training, TILE, count.min(32), weights)?.inputs),
@@ -49,7 +49,7 @@ pub static RELU: Model = Model {
     name: "unet-relu",
     about: "the same tiles with ReLU in place of squares",
     network: || Ok(network("unet-relu", &Activation::Relu, [TILE, TILE])?),
-    weights_file: include_bytes!("../weights/unet-relu.safetensors"),
+    source: WeightSource::File(include_bytes!("../weights/unet-relu.safetensors")),
     recipe: |_, _| Err(ModelError::TrainedElsewhere { model: "unet-relu", recipe: RECIPE }),
     ..TILES
 };

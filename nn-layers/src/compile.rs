@@ -4,7 +4,7 @@ use he_traits::{LinearStyle, Profile, Requirements, Scheme};
 use serde::{Deserialize, Serialize};
 
 use crate::approx::{self, Calibration, Degree, Functions, Nonlinear, Search};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TooDeep};
 use crate::fold::{Composition, Folded, FoldedKind};
 use crate::graph::Network;
 use crate::pack::dense_slots;
@@ -65,8 +65,8 @@ pub struct Compiled<S: Scheme> {
 /// `calibration` is `[N, ..]` with the network's input shape; a few hundred inputs like those to come.
 ///
 /// # Errors
-/// Those of the network, the weights and the calibration inputs; [`Error::Scheme`] when the scheme has no secure parameters
-/// for what the network needs; [`Error::Levels`] naming the step for which no level is left.
+/// Those of the network, the weights and the calibration inputs; [`Error::TooDeep`] when the scheme has no secure parameters of that depth,
+/// with the step at which levels end, and [`Error::Scheme`] when it has none for another reason; [`Error::Levels`] naming the step for which no level is left.
 pub fn compile<S: Scheme>(
     network: &Network,
     weights: &Weights,
@@ -77,10 +77,8 @@ pub fn compile<S: Scheme>(
     let mut degree = options.degree;
     loop {
         match source.compile::<S>(degree) {
-            Err(Error::Scheme(he_traits::Error::Parameters { reason })) => {
-                degree = lower(degree)
-                    .filter(|_| options.lower_degrees)
-                    .ok_or_else(|| Error::Scheme(he_traits::Error::Parameters { reason }))?;
+            Err(error @ (Error::Scheme(he_traits::Error::Parameters { .. }) | Error::TooDeep(_))) => {
+                degree = lower(degree).filter(|_| options.lower_degrees).ok_or(error)?;
             }
             done => return done,
         }
@@ -175,14 +173,17 @@ impl<'a> Source<'a> {
             let (folded, functions) = self.fold(&profile, degree)?;
             requirements.depth = requirements.depth.max(Plan::new(&folded, None)?.depth());
             requirements.bound = requirements.bound.max(self.options.headroom * largest(&functions));
+            let parameters = |requirements: &Requirements| {
+                S::parameters(requirements).map_err(|error| self.too_deep::<S>(requirements, &folded, error))
+            };
             requirements.slots = slots(&folded, &profile);
             if profile.linear == LinearStyle::Diagonals && requirements.slots > LEAST_SLOTS {
                 // Values may fill several ciphertexts: a ring larger than the depth demands serves nothing.
                 let deep_enough = Requirements { slots: LEAST_SLOTS, ..requirements };
-                let there = S::profile(&S::parameters(&deep_enough)?)?.slots;
+                let there = S::profile(&parameters(&deep_enough)?)?.slots;
                 requirements.slots = requirements.slots.min(there);
             }
-            let params = S::parameters(&requirements)?;
+            let params = parameters(&requirements)?;
             profile = S::profile(&params)?;
             match Program::new(&folded, functions, self.weights, &profile) {
                 Err(Error::Levels { depth, top, .. }) if depth > top => requirements.depth = depth,
@@ -197,6 +198,33 @@ impl<'a> Source<'a> {
             self.network.name(),
             requirements.depth
         ))))
+    }
+
+    /// Why no parameters meet `requirements`: the first step beyond the deepest parameters there are, where depth is the reason.
+    fn too_deep<S: Scheme>(
+        &self,
+        requirements: &Requirements,
+        folded: &Folded,
+        error: he_traits::Error,
+    ) -> Error {
+        let fits = |depth: &u32| S::parameters(&Requirements { depth: *depth, ..*requirements }).is_ok();
+        let most = (1..requirements.depth).rev().find(fits);
+        let plan = Plan::new(folded, None).ok();
+        let late = most.zip(plan.as_ref()).and_then(|(most, plan)| plan.first_beyond(folded, most));
+        match (most, late) {
+            (Some(most), Some((step, needs, left))) => Error::from(Box::new(TooDeep {
+                step: step.to_owned(),
+                needs,
+                left,
+                network: self.network.name().to_owned(),
+                depth: requirements.depth,
+                most,
+                backend: S::NAME.to_owned(),
+                rounds: requirements.depth.saturating_sub(1) / most,
+                reason: error.to_string(),
+            })),
+            _ => Error::Scheme(error),
+        }
     }
 
     /// Adds to the records how often calibration inputs leave the intervals.

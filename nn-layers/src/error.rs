@@ -167,6 +167,9 @@ pub enum Error {
         /// Name of the backend.
         backend: String,
     },
+    /// No parameters of a scheme are deep enough for a network.
+    #[error(transparent)]
+    TooDeep(#[from] Box<TooDeep>),
     /// A program was made for other ciphertexts than the evaluator's.
     #[error(
         "the program was compiled for {expected} slots, the evaluator has {got}; compile it for these parameters"
@@ -225,4 +228,32 @@ pub enum Error {
         /// Mean loss of that epoch.
         loss: f64,
     },
+}
+
+/// No parameters of a scheme are deep enough for a network.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{step} needs {needs} levels, {left} left: {network} needs {depth} levels, and {backend} has secure parameters for {most} at most \
+     ({reason}); take a backend without levels, a network or polynomials of less depth, or have the owner of the key decrypt and \
+     encrypt anew {rounds} times on the way"
+)]
+pub struct TooDeep {
+    /// Name of the first step that does not fit.
+    pub step: String,
+    /// Levels that it consumes.
+    pub needs: u32,
+    /// Levels that are left for it.
+    pub left: u32,
+    /// Name of the network.
+    pub network: String,
+    /// Levels that the whole network needs.
+    pub depth: u32,
+    /// Levels of the deepest parameters for these slots and this precision.
+    pub most: u32,
+    /// Name of the backend.
+    pub backend: String,
+    /// Round trips to the key's owner that would make it fit.
+    pub rounds: u32,
+    /// What the scheme says of the depth that is needed.
+    pub reason: String,
 }

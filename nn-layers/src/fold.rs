@@ -14,6 +14,7 @@ use form::Form;
 use crate::approx::Nonlinear;
 use crate::error::{Error, Result};
 use crate::graph::{Network, Node, NodeId};
+use crate::layers::Layer;
 use crate::lower::{Lowered, Operator, Quadratic};
 use crate::tensor::numel;
 use crate::weights::Weights;
@@ -101,8 +102,13 @@ impl Folded {
         composition: Composition,
     ) -> Result<Folded> {
         weights.check(network)?;
-        let mut folder =
-            Folder { network, composition, steps: Vec::new(), forms: vec![None; network.nodes().len()] };
+        let mut folder = Folder {
+            network,
+            composition,
+            heights: heights(network),
+            steps: Vec::new(),
+            forms: vec![None; network.nodes().len()],
+        };
         let needed = needed(network);
         for node in network.nodes().iter().filter(|node| needed.contains(&node.id())) {
             folder.visit(node, weights, functions)?;
@@ -159,6 +165,21 @@ fn needed(network: &Network) -> Vec<NodeId> {
     needed
 }
 
+/// Nonlinear layers on the longest way from each node to the result, the node itself counted.
+fn heights(network: &Network) -> Vec<usize> {
+    let mut heights = vec![0; network.nodes().len()];
+    for node in network.nodes().iter().rev() {
+        let at = |id: NodeId| heights.get(id.index()).copied().unwrap_or(0);
+        let behind = network.readers(node.id()).map(|reader| at(reader.id())).max().unwrap_or(0);
+        let own = match node.layer() {
+            Layer::Activation(_) | Layer::LearnedPolynomial(_) | Layer::LearnedCubic(_) | Layer::Mul(_) => 1,
+            _ => 0,
+        };
+        heights.iter_mut().skip(node.id().index()).take(1).for_each(|height| *height = behind + own);
+    }
+    heights
+}
+
 /// The only input of a node.
 fn only_input(network: &Network, node: &Node) -> Result<NodeId> {
     match *node.inputs() {
@@ -187,6 +208,8 @@ fn unknown(network: &Network, id: NodeId) -> Error {
 struct Folder<'a> {
     network: &'a Network,
     composition: Composition,
+    /// Nonlinear layers on the longest way from each node to the result.
+    heights: Vec<usize>,
     steps: Vec<FoldedStep>,
     /// The form of each node so far.
     forms: Vec<Option<Form>>,
@@ -206,7 +229,7 @@ impl Folder<'_> {
             Lowered::Affine { maps, bias } => {
                 let mut form = Form::constant(numel(node.shape()), bias.as_deref());
                 for (map, input) in maps.iter().zip(node.inputs()) {
-                    let term = self.composed(map, *input)?;
+                    let term = self.composed(map, *input, node.id())?;
                     form.add(term);
                 }
                 form.names.push(node.name().to_owned());
@@ -243,11 +266,21 @@ impl Folder<'_> {
         self.forms.get(id.index()).and_then(Option::as_ref).ok_or_else(|| unknown(self.network, id))
     }
 
-    /// `map` on the value of `input`: composed with its form where that pays, else on the value itself.
-    fn composed(&mut self, map: &Operator, input: NodeId) -> Result<Form> {
+    /// `map`, a part of `reader`, on the value of `input`: composed with its form where that pays, else on the value itself.
+    ///
+    /// Where several layers read a value, as behind the addition of a residual block, composing saves a level on the longest way to the
+    /// result alone. The other readers take the value as a step of its own, which runs beside that way: a residual block without an
+    /// activation behind its addition then costs two levels and not three.
+    fn composed(&mut self, map: &Operator, input: NodeId, reader: NodeId) -> Result<Form> {
         let form = self.form(input)?;
         let free = map.is_placed() || form.is_placed();
-        if (free || self.network.readers(input).count() <= 1)
+        let shared = self.network.readers(input).count() > 1;
+        let alone = if shared && self.composition == Composition::SaveLevels && !form.is_placed() {
+            self.is_critical(input, reader)
+        } else {
+            free || !shared
+        };
+        if alone
             && let Some(composed) = form.mapped(map, COMPOSED_ENTRIES)
             && (free
                 || match self.composition {
@@ -262,6 +295,13 @@ impl Folder<'_> {
         Ok(Form::of_value(value, map.columns())
             .mapped(map, u64::MAX)
             .unwrap_or_else(|| Form::constant(0, None)))
+    }
+
+    /// Whether no other reader of `input` has a longer way to the result than `reader`.
+    fn is_critical(&self, input: NodeId, reader: NodeId) -> bool {
+        let at = |id: NodeId| self.heights.get(id.index()).copied().unwrap_or(0);
+        let longest = self.network.readers(input).map(|other| at(other.id())).max();
+        longest.is_none_or(|longest| at(reader) >= longest)
     }
 
     fn pointwise(&mut self, node: &Node, function: &Nonlinear) -> Result<Form> {
@@ -288,15 +328,15 @@ impl Folder<'_> {
         let input = only_input(self.network, node)?;
         let Some(square) = quadratic.completed() else {
             let (linear, constant) = quadratic.affine();
-            return Ok(self.composed(&linear, input)?.plus(&constant).named(node.name()));
+            return Ok(self.composed(&linear, input, node.id())?.plus(&constant).named(node.name()));
         };
-        let argument = self.composed(&square.scale, input)?.plus(&square.shift);
+        let argument = self.composed(&square.scale, input, node.id())?.plus(&square.shift);
         let argument = argument.value().unwrap_or_else(|| self.emit(&argument, node));
         let squared = self.push(node, FoldedKind::Product([argument; 2]));
         let mut form = Form::constant(numel(node.shape()), Some(&square.constant));
         form.add(Form::of_value(squared, numel(node.shape())).placed(&square.sign));
         if let Some(linear) = &square.linear {
-            form.add(self.composed(linear, input)?);
+            form.add(self.composed(linear, input, node.id())?);
         }
         // The step of the squaring carries the name: what is left to do belongs to the next step.
         form.names.clear();
@@ -312,7 +352,7 @@ impl Folder<'_> {
             if map.is_identity() {
                 return self.materialise(input);
             }
-            let form = self.composed(map, input)?.named(node.name());
+            let form = self.composed(map, input, node.id())?.named(node.name());
             Ok(form.value().unwrap_or_else(|| self.emit(&form, node)))
         };
         let [of_first, of_second] = maps;

@@ -26,6 +26,7 @@ pub mod compile;
 pub mod error;
 pub mod fold;
 pub mod graph;
+pub mod keeping;
 pub mod layers;
 pub mod lower;
 pub mod onnx;
@@ -39,8 +40,9 @@ pub mod weights;
 
 pub use approx::{ActivationRecord, Degree, Replacement};
 pub use compile::{Compiled, Options, compile, compile_for};
-pub use error::{Error, Result};
+pub use error::{Error, Result, TooDeep};
 pub use graph::{Network, NetworkBuilder, Node, NodeId};
+pub use keeping::{Keeping, MapCost, MapId};
 pub use layers::{
     Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Chebyshev, Concat, Conv2d, ConvTranspose2d,
     Dropout, Flatten, Input, Layer, LearnedCubic, LearnedPolynomial, Linear, Mul, Reshape, SqueezeExcitation,

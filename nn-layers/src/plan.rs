@@ -58,20 +58,25 @@ impl Plan {
         if self.depth <= top {
             return Ok(Level::new(self.depth));
         }
-        let late = folded.steps.iter().zip(self.before.iter().zip(self.spent.iter().skip(1)));
-        for (step, (before, after)) in late {
-            if *after > top {
-                return Err(Error::Levels {
-                    step: step.name.clone(),
-                    needs: after - before,
-                    left: top.saturating_sub(*before),
-                    depth: self.depth,
-                    top,
-                    backend: profile.backend.clone(),
-                });
-            }
+        match self.first_beyond(folded, top) {
+            None => Ok(Level::new(top)),
+            Some((step, needs, left)) => Err(Error::Levels {
+                step: step.to_owned(),
+                needs,
+                left,
+                depth: self.depth,
+                top,
+                backend: profile.backend.clone(),
+            }),
         }
-        Ok(Level::new(top))
+    }
+
+    /// The first step for which too few of `top` levels are left: its name, the levels that it takes, and those that are left.
+    pub fn first_beyond<'a>(&self, folded: &'a Folded, top: u32) -> Option<(&'a str, u32, u32)> {
+        let steps = folded.steps.iter().zip(self.before.iter().zip(self.spent.iter().skip(1)));
+        let mut late = steps.filter(|(_, (_, after))| **after > top);
+        late.next()
+            .map(|(step, (before, after))| (step.name.as_str(), after - before, top.saturating_sub(*before)))
     }
 
     /// The level of operands when step `index` runs, for an input at `input`.

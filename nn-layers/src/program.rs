@@ -4,6 +4,7 @@ mod build;
 mod clear;
 mod describe;
 mod fuse;
+mod memory;
 mod schedule;
 mod symbolic;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use he_traits::{Diagonal, Function, Level, LinearMap, Polynomial, Schedule};
 
 pub use describe::StepSummary;
+pub use memory::MemoryEstimate;
 pub use symbolic::{StepCost, SymbolicRun};
 
 use crate::approx::ActivationRecord;
@@ -99,6 +101,8 @@ pub enum Term {
         map: Arc<LinearMap>,
         /// How it is computed.
         schedule: Schedule,
+        /// Diagonals that it multiplies by; 0 where it is computed as a sparse product.
+        diagonals: usize,
     },
 }
 
@@ -112,6 +116,15 @@ impl Term {
 }
 
 impl Step {
+    /// What a step by maps sums or multiplies; nothing for functions of every slot.
+    pub fn terms(&self) -> &[Term] {
+        match &self.kind {
+            StepKind::Linear { terms, .. } => terms,
+            StepKind::Product { operands, .. } => operands,
+            StepKind::Polynomial { .. } | StepKind::Exact { .. } => &[],
+        }
+    }
+
     /// The values that the step reads.
     pub fn inputs(&self) -> Vec<ValueId> {
         match &self.kind {

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::fold::ValueId;
+use crate::keeping::{Keeping, MapId};
 use crate::program::{Program, Step, StepKind, Term};
 
 /// What an observer is told: a step is about to run, or has run.
@@ -44,7 +45,8 @@ pub struct Prepared<E: Evaluator> {
 }
 
 impl Program {
-    /// Encodes the program's maps and biases for `evaluator`. `progress` hears of every step before and after.
+    /// Encodes the program's maps and biases for `evaluator`; `keep` says which maps are kept so, all alike or each by itself (see
+    /// [`Program::keep_within`]). `progress` hears of every step before and after.
     ///
     /// # Errors
     /// [`Error::Slots`] when the evaluator has other slots than the program was made for; [`Error::Step`] with the scheme's
@@ -52,16 +54,19 @@ impl Program {
     pub fn prepare<E: Evaluator>(
         &self,
         evaluator: &E,
-        keep: Keep,
+        keep: impl Into<Keeping>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Prepared<E>> {
+        let keeping = keep.into();
         let slots = evaluator.profile().slots;
         if slots != self.slots {
             return Err(Error::Slots { expected: self.slots, got: slots });
         }
         let mut steps = Vec::with_capacity(self.steps.len());
         for (index, step) in self.steps.iter().enumerate() {
-            let prepared = observed(self, index, step, progress, || prepare_step(evaluator, step, keep))?;
+            let prepared = observed(self, index, step, progress, || {
+                prepare_step(evaluator, step, |term| keeping.of(MapId { step: index, term }))
+            })?;
             steps.push(prepared);
         }
         let mut last_read: Vec<usize> = (0..=self.steps.len()).map(|value| value.saturating_sub(1)).collect();
@@ -198,19 +203,23 @@ fn observed<T>(
     Ok(result)
 }
 
-fn prepare_step<E: Evaluator>(e: &E, step: &Step, keep: Keep) -> he_traits::Result<PreparedStep<E>> {
-    let prepare_term = |term: &Term| match term {
+fn prepare_step<E: Evaluator>(
+    e: &E,
+    step: &Step,
+    keep: impl Fn(usize) -> Keep,
+) -> he_traits::Result<PreparedStep<E>> {
+    let prepare_term = |(index, term): (usize, &Term)| match term {
         Term::Value(value) => Ok(PreparedTerm::Value(*value)),
-        Term::Mapped { value, map, schedule } => {
-            Ok(PreparedTerm::Mapped(*value, e.prepare(map, schedule, step.before, keep)?))
+        Term::Mapped { value, map, schedule, .. } => {
+            Ok(PreparedTerm::Mapped(*value, e.prepare(map, schedule, step.before, keep(index))?))
         }
     };
     match &step.kind {
         StepKind::Product { operands: [a, b], .. } => {
-            Ok(PreparedStep::Product([prepare_term(a)?, prepare_term(b)?]))
+            Ok(PreparedStep::Product([prepare_term((0, a))?, prepare_term((1, b))?]))
         }
         StepKind::Linear { terms, bias, .. } => {
-            let terms = terms.iter().map(prepare_term).collect::<he_traits::Result<Vec<_>>>()?;
+            let terms = terms.iter().enumerate().map(prepare_term).collect::<he_traits::Result<Vec<_>>>()?;
             let encode = |block: &Diagonal| e.encode_addend(block, step.after);
             let bias = bias.as_ref().map(|blocks| blocks.iter().map(encode).collect()).transpose()?;
             Ok(PreparedStep::Linear { terms, bias })

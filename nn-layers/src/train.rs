@@ -11,6 +11,7 @@ mod config;
 mod init;
 mod loss;
 mod pass;
+mod scaled;
 mod trainer;
 
 use std::ops::ControlFlow;
@@ -18,6 +19,7 @@ use std::ops::ControlFlow;
 pub use clear_algebra::ClearAlgebra;
 pub use config::{Config, Loss, RateSchedule};
 pub use init::{one_hot, xavier};
+pub use scaled::scaled;
 pub use trainer::Trainer;
 
 use crate::error::{Error, Result};

@@ -83,7 +83,17 @@ fn a_backend_is_named_by_the_program_alone() {
 #[test]
 fn a_network_is_a_file_a_line_and_its_weights() {
     let registry = read("models/src/registry.rs");
+    let untrained = read("models/src/latent/entries.rs");
     for model in models::registry() {
+        if model.weights_file().is_none() {
+            assert_eq!(untrained.matches(&format!(": \"{}\",", model.name)).count(), 1, "{}", model.name);
+            continue;
+        }
+        // A model for another input size shares file and weights with the first of its kind.
+        let first = models::registry().iter().find(|other| other.weights_file() == model.weights_file());
+        if first.is_some_and(|first| first.name != model.name) {
+            continue;
+        }
         let module = model.name.replace('-', "_");
         assert!(root().join(format!("models/src/{module}.rs")).exists(), "{module}.rs");
         assert!(

@@ -24,6 +24,7 @@ pub(crate) struct Request {
     pub(crate) weights: Option<PathBuf>,
     pub(crate) backends: Vec<&'static str>,
     pub(crate) threads: usize,
+    pub(crate) memory: Option<u64>,
     pub(crate) json: bool,
     pub(crate) html: Option<PathBuf>,
     pub(crate) records: Option<PathBuf>,
@@ -52,6 +53,7 @@ impl Request {
             weights: args.model.weights.clone(),
             backends,
             threads: args.threads.map_or(cores, usize::from),
+            memory: args.model.memory,
             json: args.model.json,
             html: args.html.clone(),
             records: args.records.clone(),
@@ -82,6 +84,7 @@ impl Request {
             backend: backend.to_owned(),
             samples,
             threads: self.threads,
+            memory: self.memory,
             runs,
         }
     }

@@ -6,16 +6,16 @@ use std::time::Instant;
 use clap::Args;
 use exchange::server::Server;
 use exchange::{Kind, Reader, Writer};
-use he_traits::{Keep, Scheme};
+use he_traits::{Profile, Scheme};
+use nn_layers::Program;
 use nn_layers::run::Progress;
 
 use super::{Done, open, use_threads};
 use crate::backends::{self, ServerTask};
 use crate::failure::Failure;
 use crate::job::Subject;
-use crate::measure::memory;
 use crate::progress::Bar;
-use crate::{interrupt, units};
+use crate::{interrupt, planning, units};
 
 #[derive(Args)]
 pub(crate) struct EvaluateArgs {
@@ -34,6 +34,9 @@ pub(crate) struct EvaluateArgs {
     /// Threads; all of the machine when absent
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
+    /// Memory to take, such as 12GB: weights that do not fit encoded are encoded on the fly; most of what is free when absent
+    #[arg(long, value_name = "BYTES", value_parser = crate::units::parse_bytes)]
+    pub(crate) memory: Option<u64>,
     /// Print one line of JSON to standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -55,6 +58,9 @@ impl ServerTask for Evaluate<'_> {
         request.header().belongs(request.name(), keys.header(), keys.name())?;
         let start = Instant::now();
         let bar = Bar::units("prepare");
+        let keep = |program: &Program, profile: &Profile| {
+            planning::within(program, profile, args.memory).map(|(_, keeping)| keeping)
+        };
         let server = Server::<S>::open(keys, &subject.network, &subject.weights.weights, keep, &mut |at| {
             bar.show(at.index as u64, at.count as u64, at.step.name.clone());
         })?;
@@ -83,14 +89,6 @@ impl ServerTask for Evaluate<'_> {
                 bytes,
             )
             .tell(args.json)
-    }
-}
-
-/// Encoded weights are kept where they fit into memory with room for the rest.
-fn keep(bytes: f64) -> Keep {
-    match memory::available() {
-        Some(available) if bytes >= 0.6 * available as f64 => Keep::Values,
-        _ => Keep::Encoded,
     }
 }
 

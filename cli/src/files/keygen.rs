@@ -45,7 +45,7 @@ impl Task for Keygen<'_> {
     fn run<S: ClientScheme>(self) -> Self::Output {
         let Self(args, subject) = self;
         let start = Instant::now();
-        let planned = plan_for::<S>(subject)?;
+        let planned = plan_for::<S>(subject, None)?;
         let (plan, security) = (&planned.plan, &planned.plan.security);
         eprintln!("{}, {}", S::NAME, plan.parameters);
         eprintln!(

@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use he_traits::wire::Encode;
-use he_traits::{ClientScheme, Decryptor, Encryptor, Keep, Scheme};
+use he_traits::{ClientScheme, Decryptor, Encryptor, Scheme};
 use nn_layers::Tensor;
 use nn_layers::run::Prepared;
 use rand_chacha::ChaCha20Rng;
 
 use super::agreement::agreement;
-use super::memory::{self, Watch};
+use super::memory::Watch;
 use super::outputs;
 use crate::failure::Failure;
 use crate::job::{Job, Subject};
@@ -158,10 +158,8 @@ fn server<S: ClientScheme>(
     keys: S::EvaluationKeys,
 ) -> Result<(S::Evaluator, Prepared<S::Evaluator>), Failure> {
     let evaluator = <S as Scheme>::evaluator(&planned.compiled.params, keys)?;
-    let fits =
-        memory::available().is_none_or(|available| planned.symbolic.factor_bytes < 0.6 * available as f64);
-    let keep = if fits { Keep::Encoded } else { Keep::Values };
-    let prepared = planned.compiled.program.prepare(&evaluator, keep, &mut |progress| {
+    let keeping = planned.keeping.clone();
+    let prepared = planned.compiled.program.prepare(&evaluator, keeping, &mut |progress| {
         let done = progress.index + usize::from(progress.seconds.is_some());
         tell(Stage::Prepare, done, progress.count, &progress.step.name);
     })?;

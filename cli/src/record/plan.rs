@@ -22,7 +22,20 @@ pub(crate) struct Plan {
     pub(crate) keys: Keys,
     pub(crate) operations: BTreeMap<String, u64>,
     pub(crate) estimated_seconds: f64,
+    pub(crate) maps_on_the_fly: usize,
+    pub(crate) estimated_memory: EstimatedMemory,
     pub(crate) steps: Vec<PlanStep>,
+}
+
+/// Bytes that a run is expected to hold at its peak, by kind.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct EstimatedMemory {
+    pub(crate) keys: u64,
+    pub(crate) encoded: u64,
+    pub(crate) values: u64,
+    pub(crate) working: u64,
+    pub(crate) program: u64,
+    pub(crate) total: u64,
 }
 
 /// One step of the compiled network.

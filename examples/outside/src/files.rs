@@ -44,7 +44,7 @@ pub fn encrypt<S: ClientScheme>(
 pub fn evaluate<S: Scheme>(evaluation: &Path, request: &Path, results: &Path) -> Result<()> {
     let network = network()?;
     let keys = Reader::open(evaluation, Kind::EvaluationKeys)?;
-    let server = Server::<S>::open(keys, &network, &weights(&network), |_| Keep::Encoded, &mut |_| {})?;
+    let server = Server::<S>::open(keys, &network, &weights(&network), |_, _| Ok(Keep::Encoded.into()), &mut |_| {})?;
     let mut request = Reader::open(request, Kind::Request)?;
     let header = server.results_header(request.header(), request.name())?;
     let mut results = Writer::create(results, &header)?;

@@ -86,6 +86,10 @@ impl Generator for SparseMatrix {
         (self.starts.len().saturating_sub(1), self.columns)
     }
 
+    fn bytes(&self) -> usize {
+        size_of_val(self.entries.as_slice())
+    }
+
     fn row(&self, row: usize, visit: &mut dyn FnMut(usize, Complex64)) {
         let bounds = self.starts.get(row).zip(self.starts.get(row + 1));
         let entries = bounds.and_then(|(start, end)| self.entries.get(*start..*end));

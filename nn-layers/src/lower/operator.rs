@@ -103,6 +103,11 @@ impl Operator {
         }
     }
 
+    /// Bytes that its matrix takes, where it was written out.
+    pub fn bytes(&self) -> usize {
+        self.generator().map_or(0, Generator::bytes)
+    }
+
     /// Whether the operator leaves every element as it is.
     pub fn is_identity(&self) -> bool {
         self.is_scalar() && self.scale == 1.0

@@ -28,6 +28,10 @@ impl Generator for View {
         }
     }
 
+    fn bytes(&self) -> usize {
+        self.inner.bytes()
+    }
+
     fn row(&self, row: usize, visit: &mut dyn FnMut(usize, Complex64)) {
         match &self.side {
             Side::After(placed) => {

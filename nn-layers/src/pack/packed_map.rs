@@ -26,6 +26,10 @@ impl Generator for PackedMap {
         (self.output.places(), self.input.places())
     }
 
+    fn bytes(&self) -> usize {
+        self.operator.bytes()
+    }
+
     fn row(&self, row: usize, visit: &mut dyn FnMut(usize, Complex64)) {
         if let Some(element) = self.output.element(row) {
             self.operator.row(element, &mut |column, entry| visit(self.input.place(column), entry));

@@ -105,9 +105,9 @@ fn lower(
             return Ok(Term::Value(value));
         }
         let map = LinearMap::new(PackedMap::new(operator.clone(), input.clone(), output.clone()));
-        let schedule = super::schedule::choose(&map, input, profile, before)
+        let (schedule, diagonals) = super::schedule::choose(&map, input, profile, before)
             .map_err(|source| Error::Step { step: step.name.clone(), source })?;
-        Ok(Term::Mapped { value, map: Arc::new(map), schedule })
+        Ok(Term::Mapped { value, map: Arc::new(map), schedule, diagonals })
     };
     match &step.kind {
         FoldedKind::Product([a, b]) => {

@@ -10,16 +10,22 @@ use he_traits::{BabyGiant, Geometry, Level, LinearMap, Profile, Result, Schedule
 
 use crate::pack::Layout;
 
-/// The cheapest schedule for a map whose input lies as `input` says, with the input at `level`.
-pub(super) fn choose(map: &LinearMap, input: &Layout, profile: &Profile, level: Level) -> Result<Schedule> {
+/// The cheapest schedule for a map whose input lies as `input` says, with the input at `level`, and the diagonals that it takes.
+pub(super) fn choose(
+    map: &LinearMap,
+    input: &Layout,
+    profile: &Profile,
+    level: Level,
+) -> Result<(Schedule, usize)> {
     let general = Schedule::choose(map, profile, level)?;
-    let Schedule::Diagonals(cut_at_powers) = &general else { return Ok(general) };
+    let Schedule::Diagonals(cut_at_powers) = &general else { return Ok((general, 0)) };
     if input.row() <= 1 {
-        return Ok(general);
+        let steps = map.steps(profile.slots, !cut_at_powers.fold.is_empty())?;
+        return Ok((general, steps.iter().map(BTreeSet::len).sum()));
     }
     let geometry = map.geometry(profile.slots)?;
     let folds: &[bool] = if geometry.can_fold() { &[true, false] } else { &[false] };
-    let mut best: Option<(f64, BabyGiant)> = None;
+    let mut best: Option<(f64, BabyGiant, usize)> = None;
     for fold in folds {
         let steps = map.steps(profile.slots, *fold)?;
         let needed: BTreeSet<usize> = steps.iter().flatten().copied().collect();
@@ -30,18 +36,18 @@ pub(super) fn choose(map: &LinearMap, input: &Layout, profile: &Profile, level: 
                 candidate.fold = geometry.fold_steps();
             }
             let seconds = cost(&candidate);
-            if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
-                best = Some((seconds, candidate));
+            if best.as_ref().is_none_or(|(least, ..)| seconds < *least) {
+                best = Some((seconds, candidate, products));
             }
         }
         if cut_at_powers.fold.is_empty() != *fold {
             let seconds = cost(cut_at_powers);
-            if best.as_ref().is_none_or(|(least, _)| seconds <= *least) {
-                best = Some((seconds, cut_at_powers.clone()));
+            if best.as_ref().is_none_or(|(least, ..)| seconds <= *least) {
+                best = Some((seconds, cut_at_powers.clone(), products));
             }
         }
     }
-    Ok(best.map_or(general, |(_, schedule)| Schedule::Diagonals(schedule)))
+    Ok(best.map_or((general, 0), |(_, schedule, products)| (Schedule::Diagonals(schedule), products)))
 }
 
 /// One schedule for each way to deal the digits of the steps out to baby and giant steps.

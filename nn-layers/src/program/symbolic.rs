@@ -1,10 +1,11 @@
 //! What a program needs and costs, without any key or ciphertext.
 
-use he_traits::{Counts, Keep, KeyNeeds, Profile, Symbolic};
+use he_traits::{Counts, KeyNeeds, Profile, Symbolic};
 use serde::{Deserialize, Serialize};
 
-use super::Program;
+use super::{MemoryEstimate, Program};
 use crate::error::Result;
+use crate::keeping::Keeping;
 
 /// What one step costs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ pub struct SymbolicRun {
     pub factor_bytes: f64,
     /// Bytes of the evaluation keys.
     pub key_bytes: f64,
+    /// What a run holds at its peak.
+    pub memory: MemoryEstimate,
     /// Step by step.
     pub steps: Vec<StepCost>,
 }
@@ -50,8 +53,21 @@ impl Program {
     /// # Errors
     /// As [`Program::symbolic`].
     pub fn symbolic_batch(&self, profile: &Profile, samples: usize) -> Result<SymbolicRun> {
+        self.symbolic_keeping(profile, samples, &Keeping::everything())
+    }
+
+    /// As [`Program::symbolic_batch`], with maps kept as `keeping` says: what is encoded on the fly takes time in place of memory.
+    ///
+    /// # Errors
+    /// As [`Program::symbolic`].
+    pub fn symbolic_keeping(
+        &self,
+        profile: &Profile,
+        samples: usize,
+        keeping: &Keeping,
+    ) -> Result<SymbolicRun> {
         let evaluator = Symbolic::new(profile.clone());
-        let prepared = self.prepare(&evaluator, Keep::Encoded, &mut |_| {})?;
+        let prepared = self.prepare(&evaluator, keeping.clone(), &mut |_| {})?;
         let setup = evaluator.take_record();
         let input = evaluator.input(self.input_level)?;
         let inputs = vec![vec![input; self.input_layout().blocks()]; samples];
@@ -62,6 +78,7 @@ impl Program {
             setup_seconds: setup.setup_seconds,
             factor_bytes: setup.factor_bytes,
             key_bytes: 0.0,
+            memory: MemoryEstimate::default(),
             steps: Vec::with_capacity(self.steps.len()),
         };
         prepared.run(&evaluator, inputs, &mut |progress| {
@@ -77,6 +94,7 @@ impl Program {
         let levels = run.needs.rotations.values();
         let levels = levels.chain(&run.needs.relinearisation).chain(&run.needs.conjugation);
         run.key_bytes = levels.map(|level| profile.sizes.key.at(*level)).sum();
+        run.memory = self.memory(profile, samples, run.key_bytes, keeping);
         Ok(run)
     }
 }
