@@ -22,8 +22,8 @@ use crate::weights::Weights;
 /// `inputs` is `[N, ..]` with the network's input shape; the result is `[N, ..]` with its output shape.
 ///
 /// # Errors
-/// Those of [`Weights::check`]; [`Error::InputShape`](crate::Error::InputShape) and
-/// [`Error::NotFinite`](crate::Error::NotFinite) for the inputs.
+/// Those of [`Weights::check`]; [`Error::InputShape`] and
+/// [`Error::NotFinite`] for the inputs.
 pub fn run(network: &Network, weights: &Weights, inputs: &Tensor) -> Result<Tensor> {
     Executor::new(network, weights)?.run(inputs)
 }
@@ -50,8 +50,8 @@ pub fn run_observed(
 /// `inputs` and the result are `[N, ..]`.
 ///
 /// # Errors
-/// [`Error::NodeShape`](crate::Error::NodeShape) or [`Error::BadLayer`](crate::Error::BadLayer) when the layer does not take the inputs;
-/// [`Error::TensorShape`](crate::Error::TensorShape) for a parameter of another shape.
+/// [`Error::NodeShape`] or [`Error::BadLayer`] when the layer does not take the inputs;
+/// [`Error::TensorShape`] for a parameter of another shape.
 pub fn layer(layer: &Layer, inputs: &[&Tensor], parameters: &[&Tensor]) -> Result<Tensor> {
     let batch = inputs.first().map_or(0, |input| input.batch());
     let mut images: Vec<(&[usize], &[f64])> =
