@@ -206,12 +206,9 @@ impl Ring {
         let Place { basis, index } = place;
         let limb = self.limb(basis, index);
         let transforms = !multipliers.is_empty();
+        let cached = (CACHED_WORDS / (2 * operands.max(1))).next_power_of_two().max(LEAST_RUN);
         // Fresh multipliers are made for a whole limb of one sum.
-        let run = if transforms {
-            self.degree()
-        } else {
-            (CACHED_WORDS / (2 * operands.max(1))).next_power_of_two().max(LEAST_RUN)
-        };
+        let run = if transforms { self.degree() } else { cached };
         for start in (0..self.degree()).step_by(run) {
             let range = start..(start + run).min(self.degree());
             let part = |words: &'a [u64]| words.get(range.clone()).unwrap_or_default();
@@ -236,11 +233,21 @@ impl Ring {
                     let values = values.get(start..start + (range.len() / gap).max(1));
                     (values.unwrap_or_default(), operand(*which).map(part))
                 });
-                for (which, integer) in &sum.constants {
-                    let factor = limb.modulus().factor(limb.modulus().reduce_integer(*integer));
-                    for (out, half) in outs.iter_mut().zip(operand(*which)) {
-                        limb.add_mul_factor(out, part(half), factor);
-                    }
+                if !transforms {
+                    add_constants(limb, &mut outs, sum, |which| operand(which).map(part));
+                }
+            }
+        }
+        if transforms {
+            // Short runs again: every sum reads most operands.
+            for start in (0..self.degree()).step_by(cached) {
+                let range = start..(start + cached).min(self.degree());
+                let part = |words: &'a [u64]| words.get(range.clone()).unwrap_or_default();
+                for (sum, [x, y]) in sums.iter().zip(row.iter_mut()) {
+                    let (Some(x), Some(y)) = (x.get_mut(range.clone()), y.get_mut(range.clone())) else {
+                        return;
+                    };
+                    add_constants(limb, &mut [x, y], sum, |which| operand(which).map(part));
                 }
             }
         }
@@ -297,5 +304,20 @@ impl Ring {
     fn subring_values(&self, limb: &Limb, out: &mut [u64], coefficients: &[f64]) {
         limb.modulus().reduce_integers(out, coefficients);
         limb.forward_subring(out);
+    }
+}
+
+/// Adds a sum's products with constants in one run of a limb.
+fn add_constants<'a>(
+    limb: &Limb,
+    outs: &mut [&mut [u64]; 2],
+    sum: &Sum,
+    operand: impl Fn(usize) -> [&'a [u64]; 2],
+) {
+    for (which, integer) in &sum.constants {
+        let factor = limb.modulus().factor(limb.modulus().reduce_integer(*integer));
+        for (out, half) in outs.iter_mut().zip(operand(*which)) {
+            limb.add_mul_factor(out, half, factor);
+        }
     }
 }
