@@ -7,12 +7,14 @@ mod entries;
 pub mod hefnet;
 pub mod lenet;
 pub mod resnet;
+mod trained;
 pub mod vgg;
 
 pub use entries::{
-    HEFNET, HEFNET_SE, LENET, LENET_SE, RESNET_20, RESNET_20_SE, RESNET_32, RESNET_32_SE, RESNET_44,
-    RESNET_44_SE, RESNET_56, RESNET_56_SE, VGG, VGG_SE,
+    HEFNET, HEFNET_SE, LENET_SE, RESNET_20_SE, RESNET_32, RESNET_32_SE, RESNET_44, RESNET_44_SE, RESNET_56,
+    RESNET_56_SE, VGG, VGG_SE,
 };
+pub use trained::{LENET, RESNET_20};
 
 use nn_layers::{
     BatchNorm, Conv2d, LearnedCubic, LearnedPolynomial, NetworkBuilder, NodeId, SqueezeExcitation,

@@ -1,4 +1,4 @@
-//! The registry's entries: each network on images of 4 x 32 x 32, untrained.
+//! The registry's untrained entries, on images of 4 x 32 x 32.
 
 use nn_layers::{Network, Tensor, clear};
 
@@ -45,13 +45,11 @@ macro_rules! untrained {
 }
 
 untrained! {
-    LENET: "lenet", "latent chest X-rays to 14 findings, 5 x 5 convolutions", Variant::PLAIN, lenet::network;
     LENET_SE: "lenet-se", "LeNet with squeeze-and-excitation", Variant::EXCITED, lenet::network;
     VGG: "vgg", "latent chest X-rays to 14 findings, grouped 3 x 3 convolutions", Variant::PLAIN, vgg::network;
     VGG_SE: "vgg-se", "VGG with squeeze-and-excitation", Variant::EXCITED, vgg::network;
     HEFNET: "hefnet", "latent chest X-rays to 14 findings, normalised convolutions", Variant::PLAIN, hefnet::network;
     HEFNET_SE: "hefnet-se", "HefNet with squeeze-and-excitation", Variant::EXCITED, hefnet::network;
-    RESNET_20: "resnet-20", "latent chest X-rays to 14 findings, 9 residual blocks", Variant::PLAIN, resnet_20;
     RESNET_20_SE: "resnet-20-se", "ResNet-20 with squeeze-and-excitation", Variant::EXCITED, resnet_20;
     RESNET_32: "resnet-32", "latent chest X-rays to 14 findings, 15 residual blocks", Variant::PLAIN, resnet_32;
     RESNET_32_SE: "resnet-32-se", "ResNet-32 with squeeze-and-excitation", Variant::EXCITED, resnet_32;
