@@ -117,7 +117,9 @@ fn candidates(shape: &[usize], terms: &[(&Operator, &Layout)], slots: usize) -> 
             if input.phases() > stride {
                 continue;
             }
-            for gap in [input.gap() * stride.div_ceil(input.phases()), input.gap()] {
+            // A window without padding shrinks an image by more than its stride: smaller gaps are worth a look as well.
+            for factor in (1..=stride.div_ceil(input.phases())).rev() {
+                let gap = input.gap() * factor;
                 push(Layout::multiplexed(shape, gap, input.row(), slots));
                 push(Layout::on_planes(shape, gap, input.row(), input.plane(), slots));
             }
