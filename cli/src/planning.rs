@@ -26,7 +26,7 @@ pub(crate) struct Planned<S: ClientScheme> {
 }
 
 /// Share of the free memory that a run may take where nobody set a budget: the rest is for what the estimate misses.
-const SHARE: f64 = 0.8;
+const SHARE: f64 = 0.6;
 
 /// The symbolic run of a program within `memory` bytes, or most of what is free, and the maps that are kept encoded for it.
 pub(crate) fn within(

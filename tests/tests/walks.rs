@@ -98,7 +98,9 @@ fn a_network_is_a_file_a_line_and_its_weights() {
         let own = model.name.replace('-', "_");
         let has_file = |module: &&str| root().join(format!("models/src/{module}.rs")).exists();
         let family = model.name.split('-').next().unwrap_or(model.name);
-        let module = [own.as_str(), family].into_iter().find(has_file);
+        // The latent networks are a folder of their own.
+        let trained = read("models/src/latent/trained.rs").contains(&format!("name: \"{}\",", model.name));
+        let module = if trained { Some("latent") } else { [own.as_str(), family].into_iter().find(has_file) };
         assert!(module.is_some(), "{own}.rs");
         assert!(
             root().join(format!("models/weights/{}.safetensors", model.name)).exists(),
