@@ -89,7 +89,7 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         let words = std::mem::replace(&mut self.words, AVec::new(64));
         let bytes = words.len() * size_of::<u64>();
-        if RETAINED.fetch_add(bytes, Ordering::Relaxed) + bytes > RETAINED_BYTES {
+        if RETAINED.fetch_add(bytes, Ordering::Relaxed) + bytes > RETAINED_BYTES && !make_room(self.class) {
             RETAINED.fetch_sub(bytes, Ordering::Relaxed);
             return;
         }
@@ -98,6 +98,18 @@ impl Drop for Buffer {
             RETAINED.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
+}
+
+/// Frees buffers of other classes than `kept` until those that are left fit. What was freed last is what will be asked for next: without this,
+/// buffers of sizes that nobody uses any more would keep out those in use. Whether they fit now.
+fn make_room(kept: usize) -> bool {
+    for (_, slot) in POOL.iter().enumerate().filter(|(class, _)| *class != kept) {
+        while RETAINED.load(Ordering::Relaxed) > RETAINED_BYTES {
+            let Some(words) = slot.get().and_then(ArrayQueue::pop) else { break };
+            RETAINED.fetch_sub(words.len() * size_of::<u64>(), Ordering::Relaxed);
+        }
+    }
+    RETAINED.load(Ordering::Relaxed) <= RETAINED_BYTES
 }
 
 /// The class of a length and the words that its buffers hold: the next of 2^k and 3 2^k.
