@@ -7,8 +7,7 @@ accuracy, for which 112,120 images and the autoencoder would be needed.
 DIR holds `labels14.csv` and `NIH1000.tar.gz`. Images of 64 x 64 become 4 x 32 x 32 by space-to-depth. The parts are split by patient: one
 with images in several parts is wholly in the first of them (train, valid, test), as in the loader.
 
-Activations are polynomials a x^2 + b x + c, one triple a layer, that begin as x^2 / 8 + x / 2 + 1 / 4 (ReLU's least squares on [-2, 2] are
-near). Arguments are cut off at a limit in the first part of training and penalised beyond it throughout, as for the U-Net.
+Activations are polynomials a x^2 + b x + c, one triple a layer, that begin as x^2 / 8 + x / 2 + 1 / 4. Arguments are cut off at a limit in the first part of training and penalised beyond it throughout, as for the U-Net.
 """
 
 import argparse
