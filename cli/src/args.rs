@@ -39,6 +39,10 @@ pub(crate) enum Command {
     Decrypt(crate::files::DecryptArgs),
     /// Show what a file was made for: scheme, parameters, key, network, version
     Inspect(crate::files::InspectArgs),
+    /// Server: evaluate requests of several owners over HTTP, with a queue, limits and a page to look at
+    Serve(Box<crate::serve::ServeArgs>),
+    /// Owner: have a server evaluate samples, from encryption to decryption or from file to file
+    Query(Box<crate::files::QueryArgs>),
     /// Repeat a paper's experiments and report them beside its figures
     Reproduce(ReproduceArgs),
     /// Show where data sets lie, and fetch them

@@ -29,6 +29,12 @@ pub(crate) enum Failure {
     /// Files between owner and server.
     #[error(transparent)]
     Exchange(#[from] exchange::Error),
+    /// The service.
+    #[error(transparent)]
+    Service(#[from] henna_service::Error),
+    /// A service elsewhere.
+    #[error(transparent)]
+    Client(#[from] henna_service::client::Error),
     /// The cache, or a file written whole.
     #[error(transparent)]
     Cache(#[from] models::cache::CacheError),

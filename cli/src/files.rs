@@ -5,6 +5,7 @@ mod encrypt;
 mod evaluate;
 mod inspect;
 mod keygen;
+mod query;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ pub(crate) use encrypt::{EncryptArgs, encrypt};
 pub(crate) use evaluate::{EvaluateArgs, evaluate};
 pub(crate) use inspect::{InspectArgs, inspect};
 pub(crate) use keygen::{KeygenArgs, keygen};
+pub(crate) use query::{QueryArgs, query};
 
 use crate::failure::Failure;
 use crate::job::Subject;

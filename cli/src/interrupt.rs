@@ -33,7 +33,8 @@ pub(crate) fn install() {
                 let _ = child.wait();
             }
             for part in pending.parts.drain(..) {
-                let _ = std::fs::remove_file(part);
+                // Folders come behind what is in them.
+                let _ = std::fs::remove_file(&part).or_else(|_| std::fs::remove_dir(&part));
             }
         });
         // A file that is being written takes a moment; cutting it short would leave its part behind.
@@ -49,7 +50,7 @@ pub(crate) fn held_off<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// A part of a file that must go when the program is interrupted.
+/// A part of a file, or a folder that is empty by then, that must go when the program is interrupted.
 pub(crate) fn remove_on_interrupt(part: &Path) {
     pending(|pending| pending.parts.push(part.to_path_buf()));
 }

@@ -23,6 +23,7 @@ mod record;
 mod report;
 mod reproduce;
 mod rows;
+mod serve;
 mod suggest;
 mod table;
 mod train;
@@ -54,6 +55,8 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => files::evaluate(args),
         Command::Decrypt(args) => files::decrypt(args),
         Command::Inspect(args) => files::inspect(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Query(args) => files::query(args),
         Command::Reproduce(args) => reproduce::run(args),
         Command::Data(args) => data::run(&args.command),
         Command::Measure => measure::child(),

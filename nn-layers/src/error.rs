@@ -29,6 +29,12 @@ pub enum Error {
         /// What is wrong, with the figures.
         reason: String,
     },
+    /// An observer ended the work.
+    #[error("stopped at {step}, as was asked for")]
+    Stopped {
+        /// The step that was about to run, or had just run.
+        step: String,
+    },
     /// A node's name is empty or taken.
     #[error("network {network}: node name {name:?} is {reason}")]
     BadName {

@@ -1,6 +1,7 @@
 //! Running a program on an evaluator.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::time::Instant;
 
 use he_traits::{Diagonal, Evaluator, Keep, Level};
@@ -22,6 +23,26 @@ pub struct Progress<'a> {
     pub step: &'a Step,
     /// Seconds that the step took; `None` when it is about to run.
     pub seconds: Option<f64>,
+    stop: &'a Cell<bool>,
+}
+
+impl Progress<'_> {
+    /// Ends the work here: what was asked for comes back as [`Error::Stopped`], and no further step runs.
+    pub fn stop(&self) {
+        self.stop.set(true);
+    }
+}
+
+/// Tells an observer, who may stop the work.
+fn tell(
+    progress: &mut dyn FnMut(Progress<'_>),
+    (index, count): (usize, usize),
+    step: &Step,
+    seconds: Option<f64>,
+) -> Result<()> {
+    let stop = Cell::new(false);
+    progress(Progress { index, count, step, seconds, stop: &stop });
+    if stop.get() { Err(Error::Stopped { step: step.name.clone() }) } else { Ok(()) }
 }
 
 /// A step with its operands encoded for one evaluator.
@@ -50,7 +71,7 @@ impl Program {
     ///
     /// # Errors
     /// [`Error::Slots`] when the evaluator has other slots than the program was made for; [`Error::Step`] with the scheme's
-    /// own error: a missing key, too few levels.
+    /// own error: a missing key, too few levels; [`Error::Stopped`] when `progress` asked for it.
     pub fn prepare<E: Evaluator>(
         &self,
         evaluator: &E,
@@ -103,7 +124,7 @@ impl<E: Evaluator> Prepared<E> {
     ///
     /// # Errors
     /// [`Error::Samples`] when a sample has not as many blocks as the input's layout; [`Error::Step`] naming the step that
-    /// the evaluator refused.
+    /// the evaluator refused; [`Error::Stopped`] when `progress` asked for it.
     pub fn run(
         &self,
         evaluator: &E,
@@ -123,8 +144,8 @@ impl<E: Evaluator> Prepared<E> {
         }
     }
 
-    /// Every thread takes `width` samples at a time through all steps. `progress` hears of the steps when all are done; the seconds
-    /// of each are its share of the whole.
+    /// Every thread takes `width` samples at a time through all steps. `progress` hears of the steps when all are done and
+    /// can stop none; the seconds of each are its share of the whole.
     fn run_by_threads(
         &self,
         evaluator: &E,
@@ -155,9 +176,9 @@ impl<E: Evaluator> Prepared<E> {
         let of_step = |index: usize| parts.iter().filter_map(|(_, seconds)| seconds.get(index)).sum::<f64>();
         let all: f64 = (0..count).map(of_step).sum();
         for (index, step) in self.program.steps.iter().enumerate() {
-            progress(Progress { index, count, step, seconds: None });
-            let seconds = Some(elapsed * of_step(index) / all.max(f64::MIN_POSITIVE));
-            progress(Progress { index, count, step, seconds });
+            tell(progress, (index, count), step, None)?;
+            let seconds = elapsed * of_step(index) / all.max(f64::MIN_POSITIVE);
+            tell(progress, (index, count), step, Some(seconds))?;
         }
         Ok(parts.into_iter().flat_map(|(outputs, _)| outputs).collect())
     }
@@ -196,10 +217,10 @@ fn observed<T>(
     work: impl FnOnce() -> he_traits::Result<T>,
 ) -> Result<T> {
     let count = program.steps.len();
-    progress(Progress { index, count, step, seconds: None });
+    tell(progress, (index, count), step, None)?;
     let start = Instant::now();
     let result = work().map_err(|source| Error::Step { step: step.name.clone(), source })?;
-    progress(Progress { index, count, step, seconds: Some(start.elapsed().as_secs_f64()) });
+    tell(progress, (index, count), step, Some(start.elapsed().as_secs_f64()))?;
     Ok(result)
 }
 

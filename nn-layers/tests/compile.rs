@@ -5,8 +5,9 @@
 mod common;
 
 use common::{assert_close, evaluator, free, random, random_network, run, strict, weights_of};
-use he_traits::{ClearEvaluator, ClearKeys, Keep, KeyNeeds, Level};
+use he_traits::{ClearCiphertext, ClearEvaluator, ClearKeys, Keep, KeyNeeds, Level};
 use nn_layers::fold::{Composition, Folded};
+use nn_layers::run::Progress;
 use nn_layers::{
     Activation, AvgPool2d, Concat, Conv2d, ConvTranspose2d, Degree, Error, Flatten, Linear, Network, Options,
     Replacement, Tensor, approx, clear, compile_for,
@@ -246,4 +247,40 @@ fn images_larger_than_a_ciphertext_are_split() {
         assert!(program.input_layout().phases() > 1 && program.input_layout().blocks() > 1);
         assert_close(&run(&program, params, &profile, &batch), &expected, 1e-9, "split");
     }
+}
+
+#[test]
+fn an_observer_ends_the_work_between_two_steps() {
+    let network = digits();
+    let weights = weights_of(&network, 8);
+    let batch = inputs(&network, 1, 9);
+    let (params, profile) = strict(1024, 60);
+    let program = compile_for(&network, &weights, &batch, &options(), &profile).unwrap();
+    let evaluator = evaluator(&program, params, &profile);
+    let prepared = program.prepare(&evaluator, Keep::Encoded, &mut |_| {}).unwrap();
+    let blocks = program.pack(&batch).unwrap();
+    let encrypt = |block| ClearCiphertext::new(&params, block, program.input_level()).unwrap();
+    let sample: Vec<ClearCiphertext> = blocks.iter().map(encrypt).collect();
+    let count = program.steps().len();
+    for last in 0..count {
+        let mut seen = Vec::new();
+        let mut stop = |at: Progress<'_>| {
+            seen.push((at.index, at.seconds.is_some()));
+            if at.index == last {
+                at.stop();
+            }
+        };
+        let error = prepared.run(&evaluator, vec![sample.clone()], &mut stop).unwrap_err();
+        assert!(matches!(&error, Error::Stopped { step } if *step == program.steps()[last].name), "{error}");
+        // Told before each step and after it, and no more once it was stopped.
+        assert_eq!(seen.len(), 2 * last + 1);
+        assert!(
+            program
+                .prepare(&evaluator, Keep::Encoded, &mut |at| if at.index == last {
+                    at.stop()
+                })
+                .is_err()
+        );
+    }
+    assert!(prepared.run(&evaluator, vec![sample], &mut |_| {}).is_ok());
 }

@@ -1,12 +1,13 @@
 //! `henna decrypt`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
 use exchange::owner::Owner;
-use exchange::{Kind, Reader};
-use he_traits::{ClientScheme, Sharing};
+use exchange::{Header, Kind, Reader};
+use he_traits::{ClientScheme, Profile, Sharing};
+use nn_layers::Tensor;
 
 use super::{Done, open};
 use crate::backends::{self, Task};
@@ -46,8 +47,7 @@ impl Task for Decrypt<'_> {
 
     fn run<S: ClientScheme>(self) -> Self::Output {
         let Self { args, subject, secret, mut results } = self;
-        // Fails at once for another format: nothing is decrypted then.
-        let format = args.out.as_deref().map(numbers::Output::of).transpose()?;
+        let delivery = Delivery::new("decrypt", args.out.as_deref(), args.json)?;
         let header = results.header().clone();
         header.belongs(results.name(), secret.header(), secret.name())?;
         let owner = Owner::<S>::open(secret, &subject.network, &subject.weights.weights)?;
@@ -56,23 +56,40 @@ impl Task for Decrypt<'_> {
         let values =
             owner.decrypt(&mut results, &mut |done| bar.show(done, header.samples, String::new()))?;
         bar.finish();
-        let profile = &owner.setup().profile;
+        delivery.give(&owner.setup().profile, &header, &values, start.elapsed().as_secs_f64())
+    }
+}
+
+/// Where decrypted numbers go.
+pub(super) struct Delivery<'a> {
+    command: &'static str,
+    file: Option<(&'a Path, numbers::Output)>,
+    json: bool,
+}
+
+impl<'a> Delivery<'a> {
+    /// To a file, or to standard output. Fails at once for another format: nothing is decrypted then.
+    pub(super) fn new(command: &'static str, out: Option<&'a Path>, json: bool) -> Result<Self, Failure> {
+        let format = out.map(numbers::Output::of).transpose()?;
+        Ok(Self { command, file: out.zip(format), json })
+    }
+
+    /// Gives them, with a word about whom they may be shown.
+    pub(super) fn give(
+        &self,
+        profile: &Profile,
+        header: &Header,
+        values: &Tensor,
+        seconds: f64,
+    ) -> Result<(), Failure> {
         if let Sharing::Unsafe(reason) = &profile.security.sharing_decryptions {
             eprintln!("these numbers are for the owner of the key alone: {reason}");
         }
-        let elapsed = start.elapsed().as_secs_f64();
-        let (Some(path), Some(format)) = (&args.out, format) else {
-            return output::print(&numbers::csv(&values));
-        };
-        let bytes = format.bytes(&values)?;
+        let Some((path, format)) = self.file else { return output::print(&numbers::csv(values)) };
+        let bytes = format.bytes(values)?;
         interrupt::held_off(|| models::cache::write_atomically(path, &bytes))?;
-        Done::of("decrypt", &header, elapsed)
-            .file(
-                path,
-                format!("{} in the clear", units::count(header.samples, "result")),
-                bytes.len() as u64,
-            )
-            .tell(args.json)
+        let holds = format!("{} in the clear", units::count(header.samples, "result"));
+        Done::of(self.command, header, seconds).file(path, holds, bytes.len() as u64).tell(self.json)
     }
 }
 
