@@ -33,7 +33,7 @@ pub(crate) struct QueryArgs {
     /// In place of files: this many samples of the model's test part, those that `compare` runs
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) samples: Option<u32>,
-    /// The server, such as https://henna.example:8443
+    /// The server, such as `https://henna.example:8443`
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub(crate) server: String,
     /// The file with the token that the server's operator gave out; the variable HENNA_TOKEN when absent
