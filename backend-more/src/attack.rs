@@ -8,6 +8,9 @@
 //! 3. That bit falls to a single known number, to the range of the data, or to a look at them: [`Clue`].
 //! 4. Without any eigenvalue: the message is a linear function of the entries, and all ciphertexts of a key lie in a space of n
 //!    dimensions. n known numbers give that function on all of it: [`Decryption::from_known`].
+//! 5. One known number gives the key's own vectors: C v = m v and w C = m w hold for the column v of S and the row w of S^-1 that belong to the message, in
+//!    every ciphertext of the key, and are linear in them: [`Decryption::from_key_search`]. The MORE paper (Vizitiu et al. 2020) speaks of a search for the key by known pairs;
+//!    solving the equations of that search takes no searching.
 
 use nalgebra::{DMatrix, DVector, SVD};
 
@@ -121,6 +124,24 @@ impl Decryption {
         svd.solve(&values, threshold).ok().map(Self)
     }
 
+    /// The function that the key's vectors give, which are searched with known numbers: v with (C - m I) v = 0 and w with w (C - m I) = 0 for each of them. One is enough
+    /// for matrices of any size, unless a random number beside it is equal to it: then `None`, as for numbers that are not there.
+    pub fn from_key_search(known: &[(&Ciphertext, usize, f64)]) -> Option<Self> {
+        let n = known.first()?.0.dimension();
+        let mut columns = DMatrix::zeros(known.len() * n, n);
+        let mut rows = DMatrix::zeros(known.len() * n, n);
+        for (index, (x, slot, value)) in known.iter().enumerate() {
+            let shifted = matrix(x, *slot) - DMatrix::identity(n, n) * *value;
+            columns.rows_mut(index * n, n).copy_from(&shifted);
+            rows.rows_mut(index * n, n).copy_from(&shifted.transpose());
+        }
+        let (v, w) = (null_vector(columns)?, null_vector(rows)?);
+        let product = w.dot(&v);
+        let weights = (&w * v.transpose()).transpose() / product;
+        // Row by row, as planes are.
+        (product.abs() > 1e-9).then(|| Self(DVector::from_column_slice(weights.as_slice())))
+    }
+
     /// The message in every slot.
     pub fn message(&self, x: &Ciphertext) -> Vec<f64> {
         let mut message = vec![0.0; x.period()];
@@ -129,6 +150,16 @@ impl Decryption {
         }
         message
     }
+}
+
+/// The direction that a matrix takes to zero, where there is one alone.
+fn null_vector(matrix: DMatrix<f64>) -> Option<DVector<f64>> {
+    let svd = SVD::new(matrix, false, true);
+    let rows = svd.v_t?;
+    let last = svd.singular_values.len().checked_sub(1)?;
+    let (zero, next) = (svd.singular_values.get(last)?, svd.singular_values.get(last.checked_sub(1)?)?);
+    let largest = svd.singular_values.max();
+    (*zero < 1e-10 * largest && *next > 1e-8 * largest).then(|| rows.row(last).transpose())
 }
 
 fn matrix(x: &Ciphertext, slot: usize) -> DMatrix<f64> {

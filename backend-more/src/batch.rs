@@ -11,7 +11,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::Ciphertext;
 use crate::buffer::Buffer;
-use crate::kernel::{Line, panel};
+use crate::compact::Basis;
+use crate::kernel::{Line, eight, panel};
 
 /// Ciphertexts of a batch.
 pub(crate) const WIDTH: usize = 8;
@@ -19,17 +20,19 @@ pub(crate) const WIDTH: usize = 8;
 /// Planes of a ciphertext of 2 x 2 matrices, and so lines of a slot.
 pub(crate) const PLANES: usize = 4;
 
-/// Up to eight ciphertexts of 2 x 2 matrices: line `4 i + p` holds slot `i` of plane `p` of all of them.
+/// Up to eight ciphertexts of 2 x 2 matrices: line `4 i + p` holds slot `i` of plane `p` of all of them; in the compact form lines `2 i` and `2 i + 1` hold a and b.
 pub(crate) struct Batch {
     lines: Buffer<Line>,
+    /// T of the compact form.
+    basis: Option<Basis>,
     /// The planes one by one, made when somebody first asks for those of one ciphertext.
     planes: OnceLock<Vec<Vec<Arc<Buffer>>>>,
 }
 
 impl Batch {
-    /// A batch whose lines were computed.
-    pub(crate) fn new(lines: Buffer<Line>) -> Self {
-        Self { lines, planes: OnceLock::new() }
+    /// A batch whose lines were computed: two a slot where there is a basis.
+    pub(crate) fn new(lines: Buffer<Line>, basis: Option<Basis>) -> Self {
+        Self { lines, basis, planes: OnceLock::new() }
     }
 
     /// Lays ciphertexts of 2 x 2 matrices side by side: at least one, at most eight, each at least `period` slots long. Lanes without a
@@ -44,7 +47,25 @@ impl Batch {
                 panel::gather_lines(&lanes, &mut lines[plane..], PLANES);
             }
         }
-        Self::new(lines)
+        Self::new(lines, None)
+    }
+
+    /// The same batch in the compact form; as it is where all numbers are equal to the random ones beside them, which gives no T.
+    pub(crate) fn compacted(self) -> Self {
+        if self.basis.is_some() {
+            return self;
+        }
+        let slots: &[eight::Slot] = self.lines.as_chunks().0;
+        let first = slots.iter().map(|slot| slot.map(|line| line.0[0]));
+        let Some(basis) = Basis::of(first) else { return self };
+        let mut lines = Buffer::stale(2 * slots.len());
+        eight::compact(basis, slots, lines.as_chunks_mut().0);
+        Self::new(lines, Some(basis))
+    }
+
+    /// T, where the batch is compact.
+    pub(crate) fn basis(&self) -> Option<Basis> {
+        self.basis
     }
 
     /// The lines.
@@ -54,7 +75,7 @@ impl Batch {
 
     /// Slots of each ciphertext.
     pub(crate) fn period(&self) -> usize {
-        self.lines.len() / PLANES
+        self.lines.len() / if self.basis.is_some() { 2 } else { PLANES }
     }
 
     /// The planes of the ciphertext in one lane.
@@ -64,18 +85,21 @@ impl Batch {
 
     fn apart(&self) -> Vec<Vec<Arc<Buffer>>> {
         let period = self.period();
+        let mut expanded;
+        let lines: &[Line] = match self.basis {
+            None => &self.lines,
+            Some(basis) => {
+                expanded = Buffer::stale(PLANES * period);
+                eight::expand(basis, self.lines.as_chunks().0, expanded.as_chunks_mut().0);
+                &expanded
+            }
+        };
         let rows: Vec<u32> = (0..period as u32).collect();
         let mut planes: Vec<Vec<Buffer>> =
             (0..WIDTH).map(|_| (0..PLANES).map(|_| Buffer::stale(period)).collect()).collect();
         for plane in 0..PLANES {
             let mut lanes: Vec<&mut [f64]> = planes.iter_mut().map(|lane| &mut *lane[plane]).collect();
-            panel::scatter_lines(
-                &self.lines[plane.min(self.lines.len())..],
-                PLANES,
-                &rows,
-                &rows,
-                &mut lanes,
-            );
+            panel::scatter_lines(&lines[plane.min(lines.len())..], PLANES, &rows, &rows, &mut lanes);
         }
         planes.into_iter().map(|lane| lane.into_iter().map(Arc::new).collect()).collect()
     }

@@ -12,7 +12,7 @@ use he_traits::{
 use crate::batch::{PLANES, WIDTH};
 use crate::linear::PreparedMap;
 use crate::product::Finish;
-use crate::{Ciphertext, NAME, Parameters, algebra, compare, function};
+use crate::{Ciphertext, FunctionMethod, NAME, Parameters, algebra, compare, function};
 
 /// Computes on MORE ciphertexts; needs no key.
 ///
@@ -68,6 +68,21 @@ impl MoreEvaluator {
         Level::UNBOUNDED.same(op, at)?;
         values.check(op, self.parameters.slots())?;
         Ok(values.real(NAME)?.into_owned())
+    }
+
+    /// A layer of values and a function that run in batches, in the form of the parameters.
+    fn batches(
+        &self,
+        x: &[&Ciphertext],
+        map: &PreparedMap,
+        bias: Option<&[f64]>,
+        function: Option<Function>,
+    ) -> Vec<Ciphertext> {
+        let full = Finish { bias, function: function.and_then(|function| function::planar(function).ok()) };
+        if self.parameters.method() != FunctionMethod::Compact {
+            return map.layer(x, full);
+        }
+        map.compact_layer(x, Finish { bias, function: function.and_then(function::of_lanes) }, full)
     }
 
     fn check(&self, op: &'static str, operands: &[&Ciphertext]) -> Result<()> {
@@ -141,7 +156,7 @@ impl Evaluator for MoreEvaluator {
     fn linear(&self, x: &[&Ciphertext], map: &PreparedMap) -> Result<Vec<Ciphertext>> {
         self.check("linear", x)?;
         if map.suits_batches(self.parameters.dimension(), x.len()) {
-            return Ok(map.layer(x, Finish::default()));
+            return Ok(self.batches(x, map, None, None));
         }
         map.apply(x)
     }
@@ -160,15 +175,16 @@ impl Evaluator for MoreEvaluator {
         function: Option<Function>,
     ) -> Result<Vec<Ciphertext>> {
         self.check("layer", x)?;
-        let planar = function.map(|function| function::unchecked(function, self.parameters.method()));
+        let in_batches =
+            function.is_none_or(|function| function::runs_in_batches(function, self.parameters.method()));
         let bias_as_rows = match bias {
             None => Some(None),
             Some([addend]) => rows_of(&addend.0, map.rows()).map(Some),
             Some(_) => None,
         };
-        match (planar, bias_as_rows) {
-            (None | Some(Some(_)), Some(bias)) if map.suits_batches(self.parameters.dimension(), x.len()) => {
-                Ok(map.layer(x, Finish { bias: bias.as_deref(), function: planar.flatten() }))
+        match bias_as_rows {
+            Some(bias) if in_batches && map.suits_batches(self.parameters.dimension(), x.len()) => {
+                Ok(self.batches(x, map, bias.as_deref(), function))
             }
             _ => layer_by_steps(self, x, map, bias, function),
         }

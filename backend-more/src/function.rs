@@ -23,7 +23,7 @@ pub(crate) fn apply(x: &Ciphertext, function: Function, method: FunctionMethod) 
     let result = match (function, method) {
         (Function::Square, _) => algebra::mul(x, x),
         (Function::Reciprocal, _) => invert(x),
-        (_, FunctionMethod::MatrixFunction) => matrix_function(x, function)?,
+        (_, FunctionMethod::MatrixFunction | FunctionMethod::Compact) => matrix_function(x, function)?,
         (_, FunctionMethod::Eigendecomposition) => eigendecomposition(x, function)?,
     };
     if never_leaves(function) { Ok(result) } else { finite(function.name(), x, result) }
@@ -34,9 +34,25 @@ fn never_leaves(function: Function) -> bool {
     matches!(function, Function::Sigmoid | Function::Tanh | Function::Relu | Function::Silu)
 }
 
-/// The kernel for a function whose results need no check, where the method is [`FunctionMethod::MatrixFunction`].
-pub(crate) fn unchecked(function: Function, method: FunctionMethod) -> Option<Planar> {
-    planar(function).ok().filter(|_| never_leaves(function) && method == FunctionMethod::MatrixFunction)
+/// Whether a function is one of those that batches apply: results need no check, and the method is not [`FunctionMethod::Eigendecomposition`].
+pub(crate) fn runs_in_batches(function: Function, method: FunctionMethod) -> bool {
+    never_leaves(function) && method != FunctionMethod::Eigendecomposition
+}
+
+/// A function of numbers, all of them in one call.
+#[derive(Clone, Copy)]
+pub(crate) struct OfNumbers(pub(crate) fn(&mut [f64]));
+
+/// A function that [runs in batches](runs_in_batches), of the lanes of compact ciphertexts.
+pub(crate) fn of_lanes(function: Function) -> Option<OfNumbers> {
+    let of_numbers: fn(&mut [f64]) = match function {
+        Function::Sigmoid => vector_math::sigmoid,
+        Function::Tanh => vector_math::tanh,
+        Function::Silu => vector_math::silu,
+        Function::Relu => |values| each(values, |x| x.max(0.0)),
+        _ => return None,
+    };
+    Some(OfNumbers(of_numbers))
 }
 
 /// a / b, slot by slot.

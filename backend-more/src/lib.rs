@@ -50,6 +50,7 @@ mod buffer;
 mod ciphertext;
 #[cfg(feature = "client")]
 mod client;
+mod compact;
 mod compare;
 mod evaluator;
 mod function;
@@ -67,7 +68,7 @@ pub use client::{MoreDecryptor, MoreEncryptor, SecretKey};
 pub use evaluator::{Addend, Factor, MoreEvaluator};
 pub use linear::PreparedMap;
 pub use parameters::{FunctionMethod, Parameters, RandomLane};
-pub use scheme::{EvaluationKeys, More};
+pub use scheme::{CompactMore, EvaluationKeys, More};
 
 /// The backend's name on the command line.
 pub(crate) const NAME: &str = "more";

@@ -9,7 +9,8 @@ use rayon::prelude::*;
 use crate::Ciphertext;
 use crate::batch::{Batch, PLANES, WIDTH};
 use crate::buffer::Buffer;
-use crate::product::{Finish, Rows, SparseProduct};
+use crate::function::{OfNumbers, Planar};
+use crate::product::{Finish, Form, Rows, SparseProduct};
 
 /// A linear map, analysed for a sparse product.
 pub struct PreparedMap {
@@ -74,25 +75,45 @@ impl PreparedMap {
     /// The map and what follows it on many values, in batches of eight; one batch is one thread's.
     ///
     /// `finish` has one bias a row where it has any.
-    pub(crate) fn layer(&self, x: &[&Ciphertext], finish: Finish<'_>) -> Vec<Ciphertext> {
+    pub(crate) fn layer(&self, x: &[&Ciphertext], finish: Finish<'_, Planar>) -> Vec<Ciphertext> {
+        by_batches(x, |x| match self.common(x).filter(|batch| batch.basis().is_none()) {
+            Some(batch) => self.run(batch, finish),
+            None => self.run(&self.gathered(x), finish),
+        })
+    }
+
+    /// As [`PreparedMap::layer`] in the compact form, which the results keep; `full` is the same for values that do not have that form.
+    pub(crate) fn compact_layer(
+        &self,
+        x: &[&Ciphertext],
+        finish: Finish<'_, OfNumbers>,
+        full: Finish<'_, Planar>,
+    ) -> Vec<Ciphertext> {
+        by_batches(x, |x| match self.common(x).filter(|batch| batch.basis().is_some()) {
+            Some(batch) => self.run(batch, finish),
+            None => {
+                let batch = self.gathered(x).compacted();
+                if batch.basis().is_some() { self.run(&batch, finish) } else { self.run(&batch, full) }
+            }
+        })
+    }
+
+    /// The batch that the values already are.
+    fn common<'a>(&self, x: &[&'a Ciphertext]) -> Option<&'a Batch> {
+        let batch = Ciphertext::common_batch(x).filter(|batch| batch.period() >= self.product.columns());
+        batch.map(|batch| &**batch)
+    }
+
+    fn gathered(&self, x: &[&Ciphertext]) -> Batch {
         let columns = self.product.columns();
-        let one = |x: &[&Ciphertext]| {
-            let gathered;
-            let input = match Ciphertext::common_batch(x).filter(|batch| batch.period() >= columns) {
-                Some(batch) => batch,
-                None => {
-                    let long: Vec<Cow<'_, Ciphertext>> = x.iter().map(|x| long_enough(x, columns)).collect();
-                    gathered = Batch::gather(&long.iter().map(|x| &**x).collect::<Vec<_>>(), columns);
-                    &gathered
-                }
-            };
-            let mut lines = Buffer::stale(self.product.rows() * PLANES);
-            self.product.layer(input.lines(), finish, &mut lines);
-            let batch = Arc::new(Batch::new(lines));
-            x.iter().enumerate().map(|(lane, x)| x.lane(Arc::clone(&batch), lane)).collect::<Vec<_>>()
-        };
-        let batches: Vec<Vec<Ciphertext>> = x.par_chunks(WIDTH).map(one).collect();
-        batches.into_iter().flatten().collect()
+        let long: Vec<Cow<'_, Ciphertext>> = x.iter().map(|x| long_enough(x, columns)).collect();
+        Batch::gather(&long.iter().map(|x| &**x).collect::<Vec<_>>(), columns)
+    }
+
+    fn run<F: Form>(&self, input: &Batch, finish: Finish<'_, F>) -> Batch {
+        let mut lines = Buffer::stale(self.product.rows() * F::LINES);
+        self.product.layer(input.lines(), finish, &mut lines);
+        Batch::new(lines, input.basis())
     }
 
     /// Length of the results of [`PreparedMap::layer`].
@@ -149,6 +170,16 @@ impl PreparedMap {
         }
         Ok(results)
     }
+}
+
+/// Eight values at a time, on all threads.
+fn by_batches(x: &[&Ciphertext], one: impl Fn(&[&Ciphertext]) -> Batch + Sync) -> Vec<Ciphertext> {
+    let one = |x: &[&Ciphertext]| {
+        let batch = Arc::new(one(x));
+        x.iter().enumerate().map(|(lane, x)| x.lane(Arc::clone(&batch), lane)).collect::<Vec<_>>()
+    };
+    let batches: Vec<Vec<Ciphertext>> = x.par_chunks(WIDTH).map(one).collect();
+    batches.into_iter().flatten().collect()
 }
 
 /// `x` with at least `columns` slots written out.

@@ -27,13 +27,16 @@ pub enum RandomLane {
     },
 }
 
-/// Which of the two ways of the MORE paper (Vizitiu et al. 2020) evaluates nonlinear functions.
+/// How nonlinear functions are evaluated: in one of the two ways of the MORE paper (Vizitiu et al. 2020), or in the form that leaves nothing of the scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FunctionMethod {
     /// As a function of the matrix, f(C) = f(l1) I + f\[l1, l2\] (C - l1 I): no eigenvectors.
     MatrixFunction,
     /// By explicit eigendecomposition, C = V diag(l) V^-1.
     Eigendecomposition,
+    /// Layers of many values of 2 x 2 matrices run as a I + b T, with T from the ciphertexts themselves: two numbers for four, and a function acts on a + b and a - b, which
+    /// are the message and the random number ([`crate::training`] has the reason). Everything else as [`Self::MatrixFunction`].
+    Compact,
 }
 
 /// Checked parameters.
@@ -177,6 +180,7 @@ impl Parameters {
         let method: u32 = match self.method {
             FunctionMethod::MatrixFunction => 0,
             FunctionMethod::Eigendecomposition => 1,
+            FunctionMethod::Compact => 2,
         };
         let mut body = Vec::with_capacity(BODY_BYTES);
         body.extend((self.slots as u64).to_le_bytes());
@@ -210,6 +214,7 @@ impl Decode<()> for Parameters {
         let method = match reader.u32()? {
             0 => FunctionMethod::MatrixFunction,
             1 => FunctionMethod::Eigendecomposition,
+            2 => FunctionMethod::Compact,
             other => return Err(Error::malformed("params", format!("it names function method {other}"))),
         };
         let lane = reader.u32()?;

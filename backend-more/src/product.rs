@@ -16,7 +16,7 @@ mod build;
 mod layer;
 
 pub(crate) use build::Rows;
-pub(crate) use layer::Finish;
+pub(crate) use layer::{Finish, Form};
 
 /// A sparse matrix, analysed once, to be multiplied many times.
 pub(crate) struct SparseProduct {

@@ -7,7 +7,11 @@ use he_traits::{
 };
 
 use crate::batch::WIDTH;
-use crate::{Ciphertext, MoreEvaluator, NAME, Parameters, RandomLane};
+use crate::{Ciphertext, FunctionMethod, MoreEvaluator, NAME, Parameters, RandomLane};
+
+mod compact;
+
+pub use compact::CompactMore;
 
 /// The MORE scheme.
 #[derive(Clone, Copy, Debug)]
@@ -73,10 +77,14 @@ fn profile(parameters: &Parameters) -> Profile {
         RandomLane::DataRange => "drawn from the range of the data".to_owned(),
         RandomLane::Interval { low, high } => format!("drawn from [{low}, {high}]"),
     };
+    let (backend, form) = match parameters.method() {
+        FunctionMethod::Compact => (CompactMore::NAME, ", computed on as a I + b T"),
+        _ => (NAME, ""),
+    };
     Profile {
-        backend: NAME.to_owned(),
+        backend: backend.to_owned(),
         parameters: format!(
-            "{n} x {n} matrices of doubles, condition number of the key at most {}, random numbers {random}",
+            "{n} x {n} matrices of doubles{form}, condition number of the key at most {}, random numbers {random}",
             parameters.condition_bound()
         ),
         slots,

@@ -22,7 +22,7 @@
 //! # What rounding leaves
 //! Rounding errors do not commute with the matrices, and training acts on them as well: in the full form they grow from step to step, unseen until their square reaches the
 //! message. They grow less where gradients take their factors in the order of the forward pass ([`gemm_flipped`](he_traits::algebra::Algebra::gemm_flipped)), and
-//! [`Compaction::settle`] takes them away, after every epoch for instance. The compact form has none.
+//! an algebra made by [`MoreAlgebra::settling`] takes them away after every step. The compact form has none.
 
 mod algebra;
 mod product;

@@ -114,6 +114,27 @@ fn as_many_known_numbers_as_rows_decrypt_everything() -> Result<()> {
 }
 
 #[test]
+fn one_known_number_gives_the_keys_vectors() -> Result<()> {
+    for dimension in [2, 3, 4, 8] {
+        for seed in 0..20 {
+            let messages: Vec<Vec<f64>> =
+                (0..4).map(|k| (0..50).map(|i| ((i * 7 + k * 13) as f64).cos()).collect()).collect();
+            let ciphertexts = sent(&Parameters::new(50)?.with_dimension(dimension)?, &messages, 400 + seed)?;
+            let known = (&ciphertexts[0], 11, messages[0][11]);
+            let key = Decryption::from_key_search(&[known]).expect("one number is enough");
+            for (ciphertext, message) in ciphertexts.iter().zip(&messages) {
+                let distance = worst_distance(&key.message(ciphertext), message);
+                assert!(distance < 1e-6, "dimension {dimension}, seed {seed}: {distance}");
+            }
+            // A number that is not there leads nowhere.
+            let wrong = (&ciphertexts[0], 11, messages[0][11] + 0.1);
+            assert!(Decryption::from_key_search(&[wrong]).is_none(), "dimension {dimension}, seed {seed}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn weights_give_themselves_away_by_their_precision() -> Result<()> {
     let weights: Vec<f64> = (0..64).map(|i| f64::from(((i * 37) as f32).sin() * 0.1)).collect();
     for seed in 0..20 {

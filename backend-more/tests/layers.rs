@@ -23,6 +23,9 @@ const FUNCTIONS: [Option<Function>; 6] = [
     Some(Function::Exp),
 ];
 
+/// The forms in which batches are computed.
+const FORMS: [FunctionMethod; 2] = [FunctionMethod::MatrixFunction, FunctionMethod::Compact];
+
 struct Bench {
     rng: ChaCha20Rng,
     parameters: Parameters,
@@ -143,12 +146,14 @@ fn check(parameters: &Parameters, values: usize, [columns, hidden, rows]: [usize
 #[test]
 fn layers_in_batches_of_eight() {
     on_one_thread(|| {
-        let parameters = Parameters::new(SLOTS).unwrap();
-        for values in [1, 4, 5, 8, 11, 16] {
-            check(&parameters, values, [30, 20, 6], 30);
+        for method in FORMS {
+            let parameters = Parameters::new(SLOTS).unwrap().with_method(method);
+            for values in [1, 4, 5, 8, 11, 16] {
+                check(&parameters, values, [30, 20, 6], 30);
+            }
+            // More rows than one piece holds.
+            check(&Parameters::new(600).unwrap().with_method(method), 8, [40, 300, 200], 40);
         }
-        // More rows than one piece holds.
-        check(&Parameters::new(600).unwrap(), 8, [40, 300, 200], 40);
     });
 }
 
@@ -164,8 +169,8 @@ fn layers_of_short_vectors_and_other_dimensions_and_methods() {
 
 #[test]
 fn what_comes_from_a_batch_is_a_ciphertext_like_any_other() {
-    on_one_thread(|| {
-        let mut bench = Bench::new(Parameters::new(SLOTS).unwrap(), 8, 30);
+    let check = |method| {
+        let mut bench = Bench::new(Parameters::new(SLOTS).unwrap().with_method(method), 8, 30);
         let matrix = bench.matrix(20, 30);
         let map = bench.prepare(&matrix);
         let x: Vec<&Ciphertext> = bench.encrypted.iter().collect();
@@ -180,5 +185,6 @@ fn what_comes_from_a_batch_is_a_ciphertext_like_any_other() {
         let again = Ciphertext::from_bytes(&y[4].to_bytes().unwrap(), &bench.parameters).unwrap();
         assert!(again == y[4] && again != y[3]);
         assert_eq!(again.matrix(7), y[4].matrix(7));
-    });
+    };
+    on_one_thread(|| FORMS.into_iter().for_each(check));
 }

@@ -39,9 +39,11 @@ pub(crate) struct Loot {
     pub(crate) lane_seconds: f64,
     /// Seconds to read every number with it.
     pub(crate) reading_seconds: f64,
-    /// Known numbers used by the last attack, and its seconds.
+    /// Known numbers used by the attack without eigenvalues, and its seconds.
     pub(crate) known_numbers: usize,
     pub(crate) known_seconds: f64,
+    /// Seconds of the search for the key with one known number.
+    pub(crate) search_seconds: f64,
 }
 
 /// How exactly numbers were recovered, as the owner sees it.
@@ -86,7 +88,7 @@ impl Exactness {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Outcome {
     pub(crate) scheme: &'static str,
-    pub(crate) model: &'static str,
+    pub(crate) model: String,
     pub(crate) parameters: String,
     pub(crate) dimension: usize,
     pub(crate) files: usize,
@@ -102,6 +104,8 @@ pub(crate) struct Outcome {
     pub(crate) weights: Exactness,
     /// Samples by the known numbers.
     pub(crate) by_known: Exactness,
+    /// Samples by the key's vectors, found with one known number.
+    pub(crate) by_key_search: Exactness,
     #[serde(skip)]
     pub(crate) pictures: Option<picture::Pictures>,
 }
@@ -172,7 +176,7 @@ fn attack_all(
 fn report(subject: &Subject, outcomes: &[Outcome]) -> String {
     let mut text = format!(
         "MORE attacked: the owner encrypted samples and weights of {}; a process of its own read the server's files and nothing else.\n",
-        subject.model.name
+        subject.name()
     );
     if let Some(pictures) = outcomes.iter().find_map(|outcome| outcome.pictures.as_ref()) {
         let _ = writeln!(text, "\n{}", pictures.terminal());
@@ -209,6 +213,8 @@ fn report(subject: &Subject, outcomes: &[Outcome]) -> String {
     });
     row("   samples", &|o| o.by_known.in_words());
     row("   time", &seconds(|l| l.known_seconds));
+    row("4. the key's vectors from one known number: samples", &|o| o.by_key_search.in_words());
+    row("   time", &seconds(|l| l.search_seconds));
     let _ = writeln!(text, "{table}");
     text.push_str(
         "\nA number is recovered when it is off by less than 1e-6 (1 + its size). Larger matrices cost n^2 in memory and n^3 a product, and \

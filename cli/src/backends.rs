@@ -1,14 +1,15 @@
 //! The backends: the one place of the program that names them. A new one is a line in [`NAMES`] and an arm in [`with`].
 
 use backend_ckks::Ckks;
-use backend_more::More;
+use backend_more::{CompactMore, More};
 use he_traits::{Clear, ClientScheme, Scheme};
 
+use crate::args::MoreForm;
 use crate::failure::Failure;
 use crate::suggest;
 
 /// Names on the command line, in the order of reports.
-pub(crate) const NAMES: [&str; 4] = [Clear::NAME, More::NAME, Ckks::NAME, "seal"];
+pub(crate) const NAMES: [&str; 5] = [Clear::NAME, More::NAME, CompactMore::NAME, Ckks::NAME, "seal"];
 
 /// Work that any scheme can be put to.
 pub(crate) trait Task {
@@ -45,6 +46,7 @@ pub(crate) fn with<T: Task>(name: &str, task: T) -> Result<T::Output, String> {
     match name {
         Clear::NAME => Ok(task.run::<Clear>()),
         More::NAME => Ok(task.run::<More>()),
+        CompactMore::NAME => Ok(task.run::<CompactMore>()),
         Ckks::NAME => Ok(task.run::<Ckks>()),
         #[cfg(feature = "seal")]
         backend_seal::Seal::NAME => Ok(task.run::<backend_seal::Seal>()),
@@ -64,10 +66,21 @@ pub(crate) fn absence(name: &str) -> Option<String> {
     with(name, Nothing).err()
 }
 
-/// The backends asked for, each once, in the order asked; all that this program has when none is named.
+/// The backends asked for, each once, in the order asked; when none is named all that this program has, but for the compact form of MORE, which is off unless asked
+/// for. `form` is the one in which `more` runs.
+pub(crate) fn in_form(asked: &[String], form: MoreForm) -> Result<Vec<&'static str>, Failure> {
+    let in_form =
+        |name| if form == MoreForm::Compact && name == More::NAME { CompactMore::NAME } else { name };
+    let mut names: Vec<_> = chosen(asked)?.into_iter().map(in_form).collect();
+    names.dedup();
+    Ok(names)
+}
+
+/// As [`in_form`], in the full form unless the other one is named.
 pub(crate) fn chosen(asked: &[String]) -> Result<Vec<&'static str>, Failure> {
     if asked.is_empty() {
-        return Ok(NAMES.into_iter().filter(|name| absence(name).is_none()).collect());
+        let wanted = |name: &&str| *name != CompactMore::NAME && absence(name).is_none();
+        return Ok(NAMES.into_iter().filter(wanted).collect());
     }
     let mut chosen = Vec::new();
     for name in asked {
@@ -106,7 +119,10 @@ mod tests {
         let chosen =
             |names: &[&str]| chosen(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
         assert_eq!(chosen(&["more", "clear", "more"]).unwrap(), ["more", "clear"]);
+        let compact = in_form(&["clear".to_owned(), "more".to_owned()], MoreForm::Compact).unwrap();
+        assert_eq!(compact, ["clear", "more-compact"]);
         assert!(chosen(&["mor"]).unwrap_err().to_string().contains("did you mean \"more\""));
-        assert!(chosen(&[]).unwrap().contains(&"clear"));
+        let all = chosen(&[]).unwrap();
+        assert!(all.contains(&"clear") && !all.contains(&"more-compact"));
     }
 }

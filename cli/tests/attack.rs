@@ -29,7 +29,9 @@ fn samples_and_weights_come_back_from_the_servers_files() {
     assert_eq!(records.len(), 2);
     for (record, dimension) in records.iter().zip([2, 3]) {
         assert_eq!(record["dimension"], dimension);
-        for (part, numbers) in [("eigenvalues", 9), ("samples", 45), ("weights", 4172), ("by_known", 45)] {
+        for (part, numbers) in
+            [("eigenvalues", 9), ("samples", 45), ("weights", 4172), ("by_known", 45), ("by_key_search", 45)]
+        {
             assert_eq!(record[part]["numbers"], numbers, "{part}: {record}");
             assert_eq!(record[part]["recovered"], numbers, "{part}: {record}");
         }

@@ -75,6 +75,10 @@ pub trait Algebra: Sync {
     /// `x *= alpha`, alpha public.
     fn scale(&self, alpha: f64, x: &mut Self::Tensor);
 
+    /// Takes rounding errors away that following steps would let grow: the trainer calls it on what every step leaves, parameters and velocities. Most
+    /// numbers have none.
+    fn settle(&self, _x: &mut Self::Tensor) {}
+
     /// Sum along an axis: `[outer, length, inner]` to `[outer, inner]`.
     ///
     /// # Errors

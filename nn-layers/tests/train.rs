@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use nn_layers::train::{ClearAlgebra, Config, Loss, RateSchedule, Trainer, fit, one_hot, xavier};
 use nn_layers::{
-    Activation, Add, AvgPool2d, Chebyshev, Conv2d, Flatten, Linear, Network, Tensor, Weights, clear,
+    Activation, Add, AvgPool2d, Chebyshev, Conv2d, Dropout, Flatten, Linear, Network, Tensor, Weights, clear,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -256,6 +256,48 @@ fn the_same_seed_gives_the_same_bits_on_any_number_of_threads() {
 fn gradients_of_several_shards_add_up() {
     let network = convolutional();
     check_gradients(&network, Loss::CrossEntropy);
+}
+
+#[test]
+fn dropout_leaves_values_out_in_training_and_nowhere_else() {
+    let network = network(&[6], |n| {
+        n.layer("fc1", Linear::new(6, 40));
+        n.layer("act1", Activation::Tanh);
+        n.layer("dropout", Dropout::new(0.25));
+        n.layer("fc2", Linear::new(40, 2));
+    });
+    let (x, t) = (batch_of(&[6], 9, 5), batch_of(&[2], 9, 6));
+    let parameters = start(&network);
+    let order: Vec<usize> = (0..9).collect();
+    let run = |parameters: Vec<Vec<f64>>, seed| {
+        let config = Config { loss: Loss::MeanSquaredError, seed, ..Config::default() };
+        let mut trainer = Trainer::new(ClearAlgebra, &network, config, parameters).unwrap();
+        let outputs = trainer.outputs(&x.data().to_vec(), 9).unwrap().concat();
+        let (loss, gradients) =
+            trainer.loss_and_gradients(&x.data().to_vec(), &t.data().to_vec(), 9, &order).unwrap();
+        (outputs, loss[0], gradients)
+    };
+    let (outputs, loss, gradients) = run(parameters.clone(), 1);
+    // What is left out depends on the seed, and moves the loss away from that of the whole network.
+    let undropped = loss_by_definition(&network, &parameters, &x, &t, Loss::MeanSquaredError);
+    assert!((loss - undropped).abs() > 1e-6 && loss != run(parameters.clone(), 2).1);
+    let weights: Weights = network
+        .parameters()
+        .zip(&parameters)
+        .map(|((name, shape), values)| (name, Tensor::new(&shape, values.clone()).unwrap()))
+        .collect();
+    let whole = clear::run(&network, &weights, &x).unwrap();
+    assert!(outputs.iter().zip(whole.data()).all(|(got, want)| (got - want).abs() < 1e-12));
+    // Values that were left out have no gradient, the others that of the loss as it was.
+    for (tensor, index) in [(0, 7), (0, 100), (1, 3), (2, 11), (2, 55), (3, 1)] {
+        let at = |offset: f64| {
+            let mut moved = parameters.clone();
+            moved[tensor][index] += offset;
+            run(moved, 1).1
+        };
+        let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+        assert!((gradients[tensor][index] - difference).abs() < 1e-8, "{tensor}, {index}");
+    }
 }
 
 #[test]

@@ -79,8 +79,8 @@ fn main() {
 
     let clear_data = [inputs[0].clone(), targets[0].clone()];
     let mut clear = Run::new(ClearAlgebra, &network, clear_data, weights[0].clone());
-    let mut full = Run::new(MoreAlgebra, &network, full, full_weights);
-    let mut compact = Run::new(MoreAlgebra, &network, compact, compact_weights);
+    let mut full = Run::new(MoreAlgebra::default(), &network, full, full_weights);
+    let mut compact = Run::new(MoreAlgebra::default(), &network, compact, compact_weights);
     for _ in 0..=RUNS {
         clear.epoch();
         full.epoch();

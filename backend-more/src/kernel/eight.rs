@@ -1,13 +1,17 @@
-//! Moving eight ciphertexts of 2 x 2 matrices at once: a *slot* is four lines, one a plane.
+//! Moving eight ciphertexts of 2 x 2 matrices at once: a *slot* is four lines, one a plane, or two in the compact form.
 #![expect(
     clippy::indexing_slicing,
     reason = "dense kernels: the shapes are stated at every function and hold by construction"
 )]
 
 use super::{Line, multiversioned};
+use crate::compact::Basis;
 
 /// One slot of eight ciphertexts.
 pub(crate) type Slot = [Line; 4];
+
+/// One slot of eight compact ciphertexts: a and b of a I + b T.
+pub(crate) type CompactSlot = [Line; 2];
 
 #[inline(always)]
 fn plus(line: Line, constant: f64) -> Line {
@@ -17,6 +21,16 @@ fn plus(line: Line, constant: f64) -> Line {
 #[inline(always)]
 fn sum(a: Line, b: Line) -> Line {
     Line(std::array::from_fn(|lane| a.0[lane] + b.0[lane]))
+}
+
+#[inline(always)]
+fn difference(a: Line, b: Line) -> Line {
+    Line(std::array::from_fn(|lane| a.0[lane] - b.0[lane]))
+}
+
+#[inline(always)]
+fn half(line: Line) -> Line {
+    Line(line.0.map(|x| 0.5 * x))
 }
 
 #[inline(always)]
@@ -69,20 +83,96 @@ fn place_sums_body<const FMA: bool>(slots: &[Slot], rows: &[u32], bias: &[f64], 
 }
 
 #[inline(always)]
-fn add_up_body<const FMA: bool>(sizes: &[u32], members: &[u32], slots: &[Slot], sums: &mut [Slot]) {
+fn place_compact_sums_body<const FMA: bool>(
+    slots: &[CompactSlot],
+    rows: &[u32],
+    bias: &[f64],
+    output: &mut [CompactSlot],
+) {
+    for (row, [a, b]) in rows.iter().zip(slots) {
+        output[*row as usize] = [plus(*a, bias_of(bias, *row)), *b];
+    }
+}
+
+#[inline(always)]
+fn lanes_of_body<const FMA: bool>(
+    slots: &[CompactSlot],
+    rows: &[u32],
+    bias: &[f64],
+    upper: &mut [Line],
+    lower: &mut [Line],
+) {
+    for (((row, [a, b]), upper), lower) in rows.iter().zip(slots).zip(upper).zip(lower) {
+        let a = plus(*a, bias_of(bias, *row));
+        (*upper, *lower) = (sum(a, *b), difference(a, *b));
+    }
+}
+
+#[inline(always)]
+fn place_lanes_body<const FMA: bool>(
+    upper: &[Line],
+    lower: &[Line],
+    rows: &[u32],
+    output: &mut [CompactSlot],
+) {
+    for ((row, upper), lower) in rows.iter().zip(upper).zip(lower) {
+        output[*row as usize] = [half(sum(*upper, *lower)), half(difference(*upper, *lower))];
+    }
+}
+
+#[inline(always)]
+fn compact_body<const FMA: bool>(basis: Basis, slots: &[Slot], compact: &mut [CompactSlot]) {
+    for ([p, q, r, s], [a, b]) in slots.iter().zip(compact) {
+        for lane in 0..8 {
+            [a.0[lane], b.0[lane]] = basis.compact([p.0[lane], q.0[lane], r.0[lane], s.0[lane]]);
+        }
+    }
+}
+
+#[inline(always)]
+fn expand_body<const FMA: bool>(basis: Basis, compact: &[CompactSlot], slots: &mut [Slot]) {
+    for ([a, b], [p, q, r, s]) in compact.iter().zip(slots) {
+        for lane in 0..8 {
+            [p.0[lane], q.0[lane], r.0[lane], s.0[lane]] = basis.expand([a.0[lane], b.0[lane]]);
+        }
+    }
+}
+
+#[inline(always)]
+fn add_up_body<const FMA: bool, const LINES: usize>(
+    sizes: &[u32],
+    members: &[u32],
+    slots: &[[Line; LINES]],
+    sums: &mut [[Line; LINES]],
+) {
     let mut members = members;
     for (size, target) in sizes.iter().zip(sums) {
         let (own, others) = members.split_at(*size as usize);
         members = others;
-        let mut total = [Line::ZERO; 4];
+        let mut total = [Line::ZERO; LINES];
         for column in own {
             let slot = &slots[*column as usize];
-            for plane in 0..4 {
+            for plane in 0..LINES {
                 total[plane] = sum(total[plane], slot[plane]);
             }
         }
         *target = total;
     }
+}
+
+#[inline(always)]
+fn add_up_full<const FMA: bool>(sizes: &[u32], members: &[u32], slots: &[Slot], sums: &mut [Slot]) {
+    add_up_body::<FMA, 4>(sizes, members, slots, sums);
+}
+
+#[inline(always)]
+fn add_up_compact_body<const FMA: bool>(
+    sizes: &[u32],
+    members: &[u32],
+    slots: &[CompactSlot],
+    sums: &mut [CompactSlot],
+) {
+    add_up_body::<FMA, 2>(sizes, members, slots, sums);
 }
 
 multiversioned! {
@@ -107,5 +197,43 @@ multiversioned! {
 
 multiversioned! {
     /// The sum of each set of slots; `members` names the slots set after set, `sizes` says how many each has.
-    pub(crate) fn add_up(sizes: &[u32], members: &[u32], slots: &[Slot], sums: &mut [Slot]) = add_up_body
+    pub(crate) fn add_up(sizes: &[u32], members: &[u32], slots: &[Slot], sums: &mut [Slot]) = add_up_full
+}
+
+multiversioned! {
+    /// [`add_up`] of compact slots.
+    pub(crate) fn add_up_compact(
+        sizes: &[u32], members: &[u32], slots: &[CompactSlot], sums: &mut [CompactSlot],
+    ) = add_up_compact_body
+}
+
+multiversioned! {
+    /// Writes slot `i` plus the bias of row `rows[i]` to `output[rows[i]]`.
+    pub(crate) fn place_compact_sums(
+        slots: &[CompactSlot], rows: &[u32], bias: &[f64], output: &mut [CompactSlot],
+    ) = place_compact_sums_body
+}
+
+multiversioned! {
+    /// Adds to slot `i` the bias of row `rows[i]`, and writes its lanes, a + b and a - b.
+    pub(crate) fn lanes_of(
+        slots: &[CompactSlot], rows: &[u32], bias: &[f64], upper: &mut [Line], lower: &mut [Line],
+    ) = lanes_of_body
+}
+
+multiversioned! {
+    /// Writes the number whose lanes stand at place `i` to `output[rows[i]]`.
+    pub(crate) fn place_lanes(
+        upper: &[Line], lower: &[Line], rows: &[u32], output: &mut [CompactSlot],
+    ) = place_lanes_body
+}
+
+multiversioned! {
+    /// Slots in the compact form; as many in as out.
+    pub(crate) fn compact(basis: Basis, slots: &[Slot], compact: &mut [CompactSlot]) = compact_body
+}
+
+multiversioned! {
+    /// Compact slots in the full form; as many in as out.
+    pub(crate) fn expand(basis: Basis, compact: &[CompactSlot], slots: &mut [Slot]) = expand_body
 }

@@ -8,20 +8,38 @@ use std::cell::RefCell;
 
 use super::{Group, SparseProduct};
 use crate::batch::{PLANES, WIDTH};
-use crate::function::Planar;
-use crate::kernel::eight::{self, Slot};
+use crate::function::{OfNumbers, Planar};
+use crate::kernel::eight;
 use crate::kernel::{Line, tile};
 
 /// Rows that are finished together: four planes of 64 rows are 16 KiB, and stay in the first-level cache.
 const FINISHED: usize = 64;
 
-/// What follows the product.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Finish<'a> {
+/// What follows the product. The kind of function says in which form the ciphertexts are.
+#[derive(Clone, Copy)]
+pub(crate) struct Finish<'a, F> {
     /// One number a row, added to the message and to the random number beside it.
     pub(crate) bias: Option<&'a [f64]>,
     /// A function of every matrix.
-    pub(crate) function: Option<Planar>,
+    pub(crate) function: Option<F>,
+}
+
+/// A form of ciphertexts, named by its functions.
+pub(crate) trait Form: Copy + Sync {
+    /// Lines of a slot.
+    const LINES: usize;
+
+    /// The sum of each set of slots ([`eight::add_up`]).
+    fn add_up(sizes: &[u32], members: &[u32], input: &[Line], sums: &mut [Line]);
+
+    /// Adds the bias, applies the function, and writes the rows to where they belong.
+    fn finish(
+        finish: Finish<'_, Self>,
+        rows: &[u32],
+        results: &[Line],
+        scratch: [&mut Planes; 2],
+        output: &mut [Line],
+    );
 }
 
 /// Memory of one thread, kept from call to call.
@@ -34,7 +52,7 @@ struct Scratch {
 }
 
 /// [`FINISHED`] rows, plane by plane.
-struct Planes(Box<[[Line; FINISHED]; PLANES]>);
+pub(crate) struct Planes(Box<[[Line; FINISHED]; PLANES]>);
 
 impl Default for Planes {
     fn default() -> Self {
@@ -49,12 +67,12 @@ thread_local! {
 impl SparseProduct {
     /// The layer of a batch on the calling thread.
     ///
-    /// - `input`: four lines a column, at least [`Self::columns`] of them (see [`crate::batch::Batch`]).
-    /// - `output`: four lines a row, [`Self::rows`] of them, overwritten.
-    pub(crate) fn layer(&self, input: &[Line], finish: Finish<'_>, output: &mut [Line]) {
+    /// - `input`: the form's lines a column, at least [`Self::columns`] times (see [`crate::batch::Batch`]).
+    /// - `output`: as many a row, [`Self::rows`] times, overwritten.
+    pub(crate) fn layer<F: Form>(&self, input: &[Line], finish: Finish<'_, F>, output: &mut [Line]) {
         assert!(
-            input.len() >= PLANES * self.columns
-                && output.len() == PLANES * self.rows
+            input.len() >= F::LINES * self.columns
+                && output.len() == F::LINES * self.rows
                 && finish.bias.is_none_or(|bias| bias.len() == self.rows),
             "a layer's operands do not have its shape"
         );
@@ -63,9 +81,8 @@ impl SparseProduct {
             let source = match &self.sums {
                 None => input,
                 Some(sets) => {
-                    sums.resize(sets.sizes.len() * PLANES, Line::ZERO);
-                    let slots = sums.as_chunks_mut().0;
-                    eight::add_up(&sets.sizes, &sets.members, input.as_chunks().0, slots);
+                    sums.resize(sets.sizes.len() * F::LINES, Line::ZERO);
+                    F::add_up(&sets.sizes, &sets.members, input, sums);
                     sums
                 }
             };
@@ -74,12 +91,11 @@ impl SparseProduct {
                 let mut groups = &self.groups[chunk.groups.clone()];
                 while !rows.is_empty() {
                     let (some, count) = self.some_groups(groups, rows.len());
-                    results.resize(count * PLANES, Line::ZERO);
-                    self.multiply_groups(&groups[..some], source, results);
+                    results.resize(count * F::LINES, Line::ZERO);
+                    self.multiply_groups(&groups[..some], source, F::LINES, results);
                     let (now, later) = rows.split_at(count);
-                    let slots = results.as_chunks().0;
-                    for (rows, slots) in now.chunks(FINISHED).zip(slots.chunks(FINISHED)) {
-                        finish.run(rows, slots, [operand, value], output.as_chunks_mut().0);
+                    for (rows, results) in now.chunks(FINISHED).zip(results.chunks(FINISHED * F::LINES)) {
+                        F::finish(finish, rows, results, [operand, value], output);
                     }
                     groups = &groups[some..];
                     rows = later;
@@ -104,7 +120,7 @@ impl SparseProduct {
         (groups.len(), count)
     }
 
-    fn multiply_groups(&self, groups: &[Group], source: &[Line], results: &mut [Line]) {
+    fn multiply_groups(&self, groups: &[Group], source: &[Line], lines: usize, results: &mut [Line]) {
         if groups.is_empty() {
             return results.fill(Line::ZERO);
         }
@@ -112,13 +128,13 @@ impl SparseProduct {
         for group in groups {
             let stencil = &self.stencils[group.stencil as usize];
             let (rows, columns) = (stencil.rows as usize, stencil.columns as usize);
-            let (target, next) = rest.split_at_mut(rows * PLANES);
+            let (target, next) = rest.split_at_mut(rows * lines);
             tile::multiply(
                 &self.weights[stencil.first_weight..][..rows * columns],
                 &self.offsets[stencil.first_offset..][..columns],
                 group.base,
                 source,
-                PLANES,
+                lines,
                 target,
             );
             rest = next;
@@ -126,20 +142,60 @@ impl SparseProduct {
     }
 }
 
-impl Finish<'_> {
-    /// Adds the bias, applies the function, and writes the rows to where they belong.
-    fn run(self, rows: &[u32], results: &[Slot], [operand, value]: [&mut Planes; 2], output: &mut [Slot]) {
-        let bias = self.bias.unwrap_or(&[]);
-        let Some(function) = self.function else {
-            return eight::place_sums(results, rows, bias, output);
+impl Form for Planar {
+    const LINES: usize = PLANES;
+
+    fn add_up(sizes: &[u32], members: &[u32], input: &[Line], sums: &mut [Line]) {
+        eight::add_up(sizes, members, input.as_chunks().0, sums.as_chunks_mut().0);
+    }
+
+    fn finish(
+        finish: Finish<'_, Self>,
+        rows: &[u32],
+        results: &[Line],
+        [operand, value]: [&mut Planes; 2],
+        output: &mut [Line],
+    ) {
+        let (slots, output) = (results.as_chunks().0, output.as_chunks_mut().0);
+        let bias = finish.bias.unwrap_or(&[]);
+        let Some(function) = finish.function else {
+            return eight::place_sums(slots, rows, bias, output);
         };
         let [p, q, r, s] = &mut *operand.0;
-        eight::separate(results, rows, bias, p, q, r, s);
+        eight::separate(slots, rows, bias, p, q, r, s);
         let length = rows.len();
         let operand = operand.0.each_ref().map(|plane| numbers(&plane[..length]));
         function.run(operand, value.0.each_mut().map(|plane| numbers_mut(&mut plane[..length])));
         let [p, q, r, s] = &*value.0;
         eight::place(p, q, r, s, rows, output);
+    }
+}
+
+impl Form for OfNumbers {
+    const LINES: usize = 2;
+
+    fn add_up(sizes: &[u32], members: &[u32], input: &[Line], sums: &mut [Line]) {
+        eight::add_up_compact(sizes, members, input.as_chunks().0, sums.as_chunks_mut().0);
+    }
+
+    fn finish(
+        finish: Finish<'_, Self>,
+        rows: &[u32],
+        results: &[Line],
+        [lanes, _]: [&mut Planes; 2],
+        output: &mut [Line],
+    ) {
+        let (slots, output) = (results.as_chunks().0, output.as_chunks_mut().0);
+        let bias = finish.bias.unwrap_or(&[]);
+        let Some(OfNumbers(function)) = finish.function else {
+            return eight::place_compact_sums(slots, rows, bias, output);
+        };
+        let [upper, lower, ..] = &mut *lanes.0;
+        let (upper, lower) = (&mut upper[..rows.len()], &mut lower[..rows.len()]);
+        eight::lanes_of(slots, rows, bias, upper, lower);
+        function(numbers_mut(upper));
+        function(numbers_mut(lower));
+        eight::place_lanes(upper, lower, rows, output);
     }
 }
 

@@ -10,15 +10,25 @@ use he_traits::algebra::{Algebra, Axis, Gather, Matrix, MatrixMut, check_product
 use he_traits::{Error, Function, Result, vector_math};
 
 use super::product::{self, Order};
-use super::tensor::{COMPACT, FULL, MoreTensor, PUBLIC};
+use super::tensor::{COMPACT, Compaction, FULL, MoreTensor, PUBLIC};
 use crate::kernel::two;
 use crate::{NAME, function};
 
-/// Arithmetic of [`MoreTensor`]s, as `nn_layers::train` wants it; it has no key and no state.
+/// Arithmetic of [`MoreTensor`]s, as `nn_layers::train` wants it; it has no key.
 ///
 /// Full and compact ciphertexts do not mix; public numbers go with both.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MoreAlgebra;
+#[derive(Clone, Copy, Default)]
+pub struct MoreAlgebra {
+    settling: Option<Compaction>,
+}
+
+impl MoreAlgebra {
+    /// Arithmetic in which every step of a training leaves parameters and velocities in the algebra of all a I + b T ([`Compaction::settle`]). Full ciphertexts
+    /// need it: what rounding leaves of them outside grows by a constant factor a step.
+    pub fn settling(compaction: Compaction) -> Self {
+        Self { settling: Some(compaction) }
+    }
+}
 
 fn check_len(op: &'static str, expected: usize, got: usize) -> Result<()> {
     if expected == got { Ok(()) } else { Err(Error::shape(op, format!("{expected} values"), got)) }
@@ -200,6 +210,12 @@ impl Algebra for MoreAlgebra {
 
     fn scale(&self, alpha: f64, x: &mut MoreTensor) {
         x.data_mut().iter_mut().for_each(|x| *x *= alpha);
+    }
+
+    fn settle(&self, x: &mut MoreTensor) {
+        if let Some(compaction) = &self.settling {
+            compaction.settle(x);
+        }
     }
 
     fn sum(&self, x: &MoreTensor, axis: Axis) -> Result<MoreTensor> {

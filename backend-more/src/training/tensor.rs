@@ -4,6 +4,7 @@ use he_traits::wire::{Reader, Writer};
 use he_traits::{Error, Result};
 
 use crate::buffer::Buffer;
+use crate::compact::Basis;
 
 /// A flat run of encrypted numbers, or of public ones.
 ///
@@ -148,50 +149,38 @@ fn four<T>(mut planes: impl Iterator<Item = T>) -> Option<[T; 4]> {
 }
 
 /// The way from full ciphertexts to compact ones and back, for the ciphertexts of one key. It is no secret: any ciphertext gives it.
-pub struct Compaction {
-    /// T in the order of the kernels, with T^2 = I.
-    basis: [f64; 4],
-}
+#[derive(Clone, Copy)]
+pub struct Compaction(Basis);
 
 impl Compaction {
     /// Takes T from the value whose eigenvalues lie farthest apart. `None` when in no value they differ, or when the tensor is not full.
     pub fn from_ciphertexts(tensor: &MoreTensor) -> Option<Self> {
         let [a, b, c, d] = tensor.entries()?;
-        let values = a.iter().zip(b).zip(c.iter().zip(d));
-        let gaps = values.map(|((a, b), (c, d))| {
-            let half = 0.5 * (a - d);
-            let gap = (half * half + b * c).max(0.0).sqrt();
-            (gap, [half / gap, b / gap, c / gap, -half / gap])
-        });
-        let (gap, basis) = gaps.max_by(|x, y| x.0.total_cmp(&y.0))?;
-        (gap > 0.0).then_some(Self { basis })
+        let matrices = a.iter().zip(b).zip(c.iter().zip(d)).map(|((a, b), (c, d))| [*a, *b, *c, *d]);
+        Basis::of(matrices).map(Self)
     }
 
     /// Full ciphertexts in the compact form; what is public, or compact already, stays.
     pub fn compact(&self, tensor: &MoreTensor) -> MoreTensor {
         let Some([a, b, c, d]) = tensor.entries() else { return tensor.clone() };
         let mut compact = MoreTensor::stale(COMPACT, tensor.len());
-        let [half, upper, lower, _] = self.basis;
-        // C = mean I + s T: half the difference of the diagonal and both entries off it are s times those of T.
-        let norm = 1.0 / (half * half + upper * upper + lower * lower);
-        let mut planes = compact.planes_mut();
-        if let (Some(means), Some(slopes)) = (planes.next(), planes.next()) {
-            for (((mean, slope), (a, b)), (c, d)) in
-                means.iter_mut().zip(slopes).zip(a.iter().zip(b)).zip(c.iter().zip(d))
-            {
-                *mean = 0.5 * (a + d);
-                *slope = norm * (half * 0.5 * (a - d) + upper * b + lower * c);
-            }
+        let (means, slopes) = compact.data.split_at_mut(tensor.len);
+        for (((mean, slope), (a, b)), (c, d)) in
+            means.iter_mut().zip(slopes).zip(a.iter().zip(b)).zip(c.iter().zip(d))
+        {
+            [*mean, *slope] = self.0.compact([*a, *b, *c, *d]);
         }
-        drop(planes);
         compact
     }
 
-    /// Ciphertexts without what rounding left of them outside of the algebra of all a I + b T; their form stays.
+    /// Takes from ciphertexts what rounding left of them outside of the algebra of all a I + b T; their form stays.
     ///
-    /// Such errors do not commute with the matrices, and a long training lets them grow: whoever trains in the full form takes them away now and then.
-    pub fn settle(&self, tensor: &MoreTensor) -> MoreTensor {
-        if tensor.planes == FULL { self.expand(&self.compact(tensor)) } else { tensor.clone() }
+    /// Such errors do not commute with the matrices, and a long training lets them grow: [`MoreAlgebra::settling`](super::MoreAlgebra::settling).
+    pub fn settle(&self, tensor: &mut MoreTensor) {
+        let Some([a, b, c, d]) = tensor.entries_mut() else { return };
+        for ((a, b), (c, d)) in a.iter_mut().zip(b).zip(c.iter_mut().zip(d)) {
+            [*a, *b, *c, *d] = self.0.expand(self.0.compact([*a, *b, *c, *d]));
+        }
     }
 
     /// Compact ciphertexts in the full form; what is public, or full already, stays.
@@ -201,11 +190,11 @@ impl Compaction {
         }
         let (means, slopes) = tensor.data.split_at_checked(tensor.len).unwrap_or((&[], &[]));
         let mut full = MoreTensor::stale(FULL, tensor.len());
-        if let Some(entries) = full.entries_mut() {
-            for (index, (entry, factor)) in entries.into_iter().zip(self.basis).enumerate() {
-                let one = if index == 0 || index == 3 { 1.0 } else { 0.0 };
-                let numbers = means.iter().zip(slopes);
-                entry.iter_mut().zip(numbers).for_each(|(e, (mean, slope))| *e = one * mean + factor * slope);
+        if let Some([a, b, c, d]) = full.entries_mut() {
+            for (((a, b), (c, d)), (mean, slope)) in
+                a.iter_mut().zip(b).zip(c.iter_mut().zip(d)).zip(means.iter().zip(slopes))
+            {
+                [*a, *b, *c, *d] = self.0.expand([*mean, *slope]);
             }
         }
         full

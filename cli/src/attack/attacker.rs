@@ -58,7 +58,14 @@ pub(crate) fn attacker(server: &Path, recovered: &Path) -> Result<(), Failure> {
         Some(samples.iter().flat_map(|x| decryption.message(x)).collect::<Vec<f64>>())
     });
     if let Some(opened) = opened {
-        files::write_numbers(&recovered.join("by-known-numbers"), &opened)?;
+        files::write_numbers(&recovered.join(files::BY_KNOWN_NUMBERS), &opened)?;
+    }
+    let (search_seconds, opened) = timed(|| {
+        let decryption = Decryption::from_key_search(pairs.get(..1)?)?;
+        Some(samples.iter().flat_map(|x| decryption.message(x)).collect::<Vec<f64>>())
+    });
+    if let Some(opened) = opened {
+        files::write_numbers(&recovered.join(files::BY_KEY_SEARCH), &opened)?;
     }
     let loot = Loot {
         numbers: samples.iter().chain(&model).map(Ciphertext::period).sum(),
@@ -69,6 +76,7 @@ pub(crate) fn attacker(server: &Path, recovered: &Path) -> Result<(), Failure> {
         reading_seconds,
         known_numbers: pairs.len(),
         known_seconds,
+        search_seconds,
     };
     let text = serde_json::to_string(&loot).map_err(|error| Failure::failed(error.to_string()))?;
     output::print(&(text + "\n"))

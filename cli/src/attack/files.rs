@@ -21,6 +21,8 @@ pub(super) const PARAMETERS: &str = "parameters";
 pub(super) const SAMPLES: &str = "samples";
 pub(super) const MODEL: &str = "model";
 pub(super) const KNOWN: &str = "known.json";
+pub(super) const BY_KNOWN_NUMBERS: &str = "by-known-numbers";
+pub(super) const BY_KEY_SEARCH: &str = "by-key-search";
 
 fn failed(path: &Path, error: impl std::fmt::Display) -> Failure {
     Failure::failed(format!("{}: {error}", path.display()))

@@ -90,7 +90,7 @@ pub(super) fn attack(
     let opened = read(files::SAMPLES)?;
     Ok(Outcome {
         scheme: More::NAME,
-        model: subject.model.name,
+        model: subject.name().to_owned(),
         parameters: More::profile(&parameters)?.parameters,
         dimension,
         files: owner.files,
@@ -102,7 +102,8 @@ pub(super) fn attack(
         eigenvalues: Exactness::of(&nearest(&read("eigenvalues")?, first, dimension), first),
         samples: Exactness::of(&opened, samples.inputs.data()),
         weights: Exactness::of(&read(files::MODEL)?, &weights),
-        by_known: Exactness::of(&read("by-known-numbers")?, samples.inputs.data()),
+        by_known: Exactness::of(&read(files::BY_KNOWN_NUMBERS)?, samples.inputs.data()),
+        by_key_search: Exactness::of(&read(files::BY_KEY_SEARCH)?, samples.inputs.data()),
         pictures: Pictures::new(
             subject.network.input_shape(),
             first,

@@ -161,7 +161,7 @@ fn ways(inference: &InferenceRecord) -> Table {
     Table {
         title: format!("Inference of {} samples", units::grouped(inference.samples as u64)),
         note: format!(
-            "The clear executor took {}, encryption {}, decryption {}; all on {} threads, in turn, the fastest of three. The ratio is a median.",
+            "The clear executor took {}, encryption {}, decryption {}; all on {} threads, in turn, the fastest of several. The ratio is a median.",
             units::seconds(inference.clear_seconds),
             units::seconds(inference.encrypt_seconds),
             units::seconds(inference.decrypt_seconds),

@@ -139,23 +139,19 @@ impl Training<'_> {
         let (encrypted_inputs, encrypted_targets) =
             owner.samples(network, &noise, [inputs, targets], config.loss)?;
         let State { epochs, encrypted, clear } = checkpoints.load()?.unwrap_or(fresh);
-        let mut encrypted = Trainer::new(MoreAlgebra, network, config.clone(), encrypted.parameters)?
-            .resumed(encrypted.velocities, epochs)?;
+        // What the server does to keep rounding errors small, and needs no key for; there are none in the compact form.
+        let algebra = Compaction::from_ciphertexts(&encrypted_inputs).map(MoreAlgebra::settling);
+        let mut encrypted =
+            Trainer::new(algebra.unwrap_or_default(), network, config.clone(), encrypted.parameters)?
+                .resumed(encrypted.velocities, epochs)?;
         let mut clear = Trainer::new(ClearAlgebra, network, config.clone(), clear.parameters)?
             .resumed(clear.velocities, epochs)?;
-        // What the server does to keep rounding errors small, and needs no key for; there are none in the compact form.
-        let settling = Compaction::from_ciphertexts(&encrypted_inputs);
         let samples = inputs.batch();
         // Trainers borrow vectors; both tensors end with the training that they were made for.
         let (inputs, targets) = (inputs.data().to_vec(), targets.data().to_vec());
         for epoch in epochs + 1..=config.epochs {
-            let (seconds_encrypted, loss) = timed(|| {
-                let loss = encrypted.epoch(&encrypted_inputs, &encrypted_targets, samples)?;
-                if let Some(compaction) = &settling {
-                    encrypted = settled(&encrypted, compaction, network, config)?;
-                }
-                Ok::<_, Failure>(loss)
-            });
+            let (seconds_encrypted, loss) =
+                timed(|| encrypted.epoch(&encrypted_inputs, &encrypted_targets, samples));
             let loss_encrypted = first(&owner.open(&loss?)?);
             if !loss_encrypted.is_finite() {
                 return Err(Failure::Network(nn_layers::Error::Diverged { epoch, loss: loss_encrypted }));
@@ -185,18 +181,6 @@ impl Training<'_> {
         }
         Ok(Ends { encrypted: opened(&owner, network, encrypted.parameters())?, clear: clear.weights() })
     }
-}
-
-/// A training with parameters and velocities back in the algebra of the key's ciphertexts.
-fn settled<'n>(
-    trainer: &Trainer<'n, MoreAlgebra>,
-    compaction: &Compaction,
-    network: &'n Network,
-    config: &Config,
-) -> Result<Trainer<'n, MoreAlgebra>, Failure> {
-    let all = |tensors: &[MoreTensor]| tensors.iter().map(|x| compaction.settle(x)).collect::<Vec<_>>();
-    let next = Trainer::new(MoreAlgebra, network, config.clone(), all(trainer.parameters()))?;
-    Ok(next.resumed(all(trainer.velocities()), trainer.epochs_done())?)
 }
 
 /// Encrypted parameters, opened by the owner.
@@ -242,7 +226,8 @@ impl State {
         let encrypted: Vec<MoreTensor> = encrypted.into_iter().map(|x| owner.handed_over(x)).collect();
         let still = |tensors: &[Vec<f64>]| tensors.iter().map(|t| vec![0.0; t.len()]).collect::<Vec<_>>();
         let velocities = still(&clear);
-        let public = velocities.iter().map(|v| he_traits::algebra::Algebra::constants(&MoreAlgebra, v));
+        let public =
+            velocities.iter().map(|v| he_traits::algebra::Algebra::constants(&MoreAlgebra::default(), v));
         Ok(Self {
             epochs: 0,
             encrypted: Half { velocities: public.collect(), parameters: encrypted },

@@ -7,6 +7,7 @@ mod activation;
 mod add;
 mod avg_pool2d;
 mod conv2d;
+mod dropout;
 mod flatten;
 mod linear;
 
@@ -40,6 +41,17 @@ pub(super) struct Seen<'a, T> {
     pub(super) wants_inputs: bool,
 }
 
+/// Tells what a layer draws at random for some images from what it draws at any other time.
+#[derive(Clone, Copy)]
+pub(super) struct Draw {
+    /// The training's seed.
+    pub(super) seed: u64,
+    /// Epochs done before.
+    pub(super) epoch: usize,
+    /// The first of the images, as a number of the data set.
+    pub(super) sample: usize,
+}
+
 /// A layer prepared for a number of images.
 pub(super) trait Pass<A: Algebra>: Send + Sync {
     /// The output, and what the backward pass wants to see again besides inputs and output.
@@ -49,6 +61,17 @@ pub(super) trait Pass<A: Algebra>: Send + Sync {
         inputs: &[&A::Tensor],
         parameters: &[A::Tensor],
     ) -> Result<(A::Tensor, Option<A::Tensor>)>;
+
+    /// As [`Pass::forward`], of a layer that in training does something else.
+    fn forward_in_training(
+        &self,
+        algebra: &A,
+        inputs: &[&A::Tensor],
+        parameters: &[A::Tensor],
+        _draw: Draw,
+    ) -> Result<(A::Tensor, Option<A::Tensor>)> {
+        self.forward(algebra, inputs, parameters)
+    }
 
     /// Gradients of inputs and parameters from that of the output.
     fn backward(
@@ -80,6 +103,7 @@ pub(super) fn pass_of<A: Algebra>(
         }
         Layer::Flatten(_) => Box::new(flatten::FlattenPass::new(input, images)?),
         Layer::Add(_) => Box::new(add::AddPass),
+        Layer::Dropout(layer) => Box::new(dropout::DropoutPass { rate: layer.rate, node: node.id().index() }),
         Layer::Activation(Activation::Polynomial(_)) => {
             return Err(refused("train with the function itself, then fit the polynomial to its ranges"));
         }

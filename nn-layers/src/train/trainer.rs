@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::clear_algebra::ClearAlgebra;
 use super::config::{Config, Loss};
 use super::loss::loss_and_gradient;
-use super::pass::{self, Pass, Seen};
+use super::pass::{self, Draw, Pass, Seen};
 use crate::error::{Error, Result};
 use crate::graph::{Network, NodeId};
 use crate::tensor::{Tensor, numel};
@@ -142,7 +142,7 @@ impl<'n, A: Algebra> Trainer<'n, A> {
         }
         let trainer = &*self;
         let one = |shard: &&[usize]| {
-            let (values, _) = trainer.forward(inputs, samples, shard)?;
+            let (values, _) = trainer.forward(inputs, samples, shard, None)?;
             let output = values.into_iter().nth(trainer.network.output().index());
             Ok(output.map_or_else(|| trainer.algebra.zeros(0), |(output, _)| output))
         };
@@ -181,7 +181,10 @@ impl<'n, A: Algebra> Trainer<'n, A> {
             for gradient in shards.iter().filter_map(|(_, gradients)| gradients.get(index)) {
                 algebra.axpy(1.0, gradient, velocity)?;
             }
-            Ok(algebra.axpy(-rate, velocity, parameter)?)
+            algebra.settle(velocity);
+            algebra.axpy(-rate, velocity, parameter)?;
+            algebra.settle(parameter);
+            Ok(())
         };
         let (parameters, velocities) = (&mut self.parameters, &mut self.velocities);
         match shards {
@@ -246,8 +249,15 @@ impl<'n, A: Algebra> Trainer<'n, A> {
         }
     }
 
-    /// Forwards through the network with the images `order`: the value of every node, what its layer keeps for the way back, and the layers.
-    fn forward(&self, inputs: &A::Tensor, samples: usize, order: &[usize]) -> Result<Forward<'_, A>> {
+    /// Forwards through the network with the images `order`, in training where there is a draw: the value of every node, what its layer keeps for the way back, and
+    /// the layers.
+    fn forward(
+        &self,
+        inputs: &A::Tensor,
+        samples: usize,
+        order: &[usize],
+        draw: Option<Draw>,
+    ) -> Result<Forward<'_, A>> {
         let (algebra, network) = (&self.algebra, self.network);
         let passes = self.passes.get(&order.len()).map_or(&[][..], Vec::as_slice);
         let images = algebra.gather(inputs, &pass::batch(network.input_shape(), samples, order)?)?;
@@ -255,8 +265,11 @@ impl<'n, A: Algebra> Trainer<'n, A> {
         for (node, pass) in network.nodes().iter().zip(passes) {
             let Some(pass) = pass else { continue };
             let sources = sources(&values, node.inputs());
-            let value = pass.forward(algebra, &sources, self.parameters_of(node.id()))?;
-            values.push(value);
+            let parameters = self.parameters_of(node.id());
+            values.push(match draw {
+                None => pass.forward(algebra, &sources, parameters)?,
+                Some(draw) => pass.forward_in_training(algebra, &sources, parameters, draw)?,
+            });
         }
         Ok((values, passes))
     }
@@ -272,7 +285,9 @@ impl<'n, A: Algebra> Trainer<'n, A> {
     ) -> Result<LossAndGradients<A::Tensor>> {
         let (algebra, network) = (&self.algebra, self.network);
         let targets = algebra.gather(targets, &pass::batch(network.output_shape(), samples, order)?)?;
-        let (values, passes) = self.forward(inputs, samples, order)?;
+        let sample = order.first().copied().unwrap_or(0);
+        let draw = Draw { seed: self.config.seed, epoch: self.epochs_done, sample };
+        let (values, passes) = self.forward(inputs, samples, order, Some(draw))?;
 
         let mut gradients: Vec<Option<A::Tensor>> = values.iter().map(|_| None).collect();
         let sizes = [order.len(), numel(network.output_shape()), batch];
