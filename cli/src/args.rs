@@ -107,11 +107,17 @@ pub(crate) struct ReproduceArgs {
 
 #[derive(Args)]
 pub(crate) struct ModelArgs {
-    /// Name of a model, see `henna list`
+    /// Name of a model, see `henna list`, or a network of your own: an ONNX file (`.onnx`)
     pub(crate) model: String,
+    /// Samples for a network from an ONNX file (.npy, .csv, .png); ranges of its activations are calibrated on them, 512 at most
+    #[arg(long, value_delimiter = ',', value_name = "FILES")]
+    pub(crate) inputs: Vec<PathBuf>,
     /// Backends, separated by commas; all that this program has when absent
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub(crate) backend: Vec<String>,
+    /// The form in which MORE computes: all four entries of a matrix, or two numbers (see docs/more.md); `compact` turns the backend `more` into `more-compact`
+    #[arg(long, value_enum, default_value_t = MoreForm::Full)]
+    pub(crate) more_form: MoreForm,
     /// Weights to use in place of the model's own (safetensors)
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,

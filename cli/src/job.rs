@@ -1,8 +1,10 @@
 //! What a comparison's parent tells a child, and what every command needs of a model.
 
-use std::path::PathBuf;
+mod onnx;
 
-use models::registry::{Samples, Score, Targets};
+use std::path::{Path, PathBuf};
+
+use models::registry::{Metric, Samples, Score, Targets};
 use models::weights::StoredWeights;
 use models::{Model, ModelError};
 use nn_layers::{Network, Tensor};
@@ -21,6 +23,8 @@ pub(crate) struct Job {
     pub(crate) comparison: String,
     pub(crate) model: String,
     pub(crate) weights: Option<PathBuf>,
+    /// Files of samples, for a network from an ONNX file.
+    pub(crate) inputs: Vec<PathBuf>,
     pub(crate) backend: String,
     pub(crate) samples: usize,
     pub(crate) threads: usize,
@@ -29,9 +33,15 @@ pub(crate) struct Job {
     pub(crate) runs: usize,
 }
 
+/// Where a network, its samples and its measure come from.
+enum Origin {
+    Registry(&'static Model),
+    File(onnx::OnnxFile),
+}
+
 /// A model with its network and weights.
 pub(crate) struct Subject {
-    pub(crate) model: &'static Model,
+    origin: Origin,
     pub(crate) network: Network,
     pub(crate) weights: StoredWeights,
     pub(crate) weights_from: String,
@@ -41,29 +51,96 @@ pub(crate) struct Subject {
 impl Subject {
     /// The model of that name, with its own weights or those of a file.
     pub(crate) fn load(name: &str, weights: Option<&PathBuf>) -> Result<Self, Failure> {
+        Self::load_with(name, weights, &[])
+    }
+
+    /// As [`Subject::load`]; a name that ends with `.onnx` is a file that brings network and weights, and `inputs` are files of samples for it.
+    pub(crate) fn load_with(
+        name: &str,
+        weights: Option<&PathBuf>,
+        inputs: &[PathBuf],
+    ) -> Result<Self, Failure> {
+        if onnx::is_file(name) {
+            return Self::from_onnx(Path::new(name), weights, inputs);
+        }
         let model = model(name)?;
+        if !inputs.is_empty() {
+            let reason = "has test samples of its own: --inputs goes with an ONNX file";
+            return Err(Failure::Usage(format!("{name} {reason}")));
+        }
         let network = (model.network)()?;
         let (bytes, from) = match (weights, model.weights_file()) {
             (None, Some(file)) => (file.to_vec(), model.weights_in_words()),
             (None, None) => (model.weights()?.to_bytes(&network)?, model.weights_in_words()),
-            (Some(path), _) => {
-                let unreadable = |source| models::weights::WeightsError::Read { path: path.clone(), source };
-                (std::fs::read(path).map_err(unreadable)?, path.display().to_string())
-            }
+            (Some(path), _) => (read(path)?, path.display().to_string()),
         };
         let stored = StoredWeights::parse(&bytes, &network)?;
-        let weights_sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { model, network, weights: stored, weights_from: from, weights_sha256 })
+        let origin = Origin::Registry(model);
+        Ok(Self { origin, network, weights: stored, weights_from: from, weights_sha256: sha256(&bytes) })
+    }
+
+    fn from_onnx(path: &Path, weights: Option<&PathBuf>, inputs: &[PathBuf]) -> Result<Self, Failure> {
+        if weights.is_some() {
+            let reason = "brings its own weights: leave --weights out";
+            return Err(Failure::Usage(format!("{} {reason}", path.display())));
+        }
+        let bytes = read(path)?;
+        let (network, weights, file) = onnx::load(path, &bytes, inputs)?;
+        let (origin, weights_from) = (Origin::File(file), "those of the file".to_owned());
+        Ok(Self { origin, network, weights, weights_from, weights_sha256: sha256(&bytes) })
+    }
+
+    /// Name for tables and files.
+    pub(crate) fn name(&self) -> &str {
+        match &self.origin {
+            Origin::Registry(model) => model.name,
+            Origin::File(file) => &file.name,
+        }
+    }
+
+    /// What it does, in a sentence.
+    pub(crate) fn about(&self) -> &str {
+        match &self.origin {
+            Origin::Registry(model) => model.about,
+            Origin::File(_) => "a network from an ONNX file",
+        }
+    }
+
+    /// Where it was published.
+    pub(crate) fn paper(&self) -> &str {
+        match &self.origin {
+            Origin::Registry(model) => model.paper,
+            Origin::File(_) => "the user's own",
+        }
+    }
+
+    /// What outputs are judged by.
+    pub(crate) fn measure(&self) -> &Metric {
+        match &self.origin {
+            Origin::Registry(model) => &model.metric,
+            Origin::File(_) => &onnx::METRIC,
+        }
+    }
+
+    /// Number of samples, where it is known without loading them.
+    pub(crate) fn available(&self) -> Option<usize> {
+        match &self.origin {
+            Origin::Registry(_) => None,
+            Origin::File(file) => Some(file.inputs.batch()),
+        }
     }
 
     /// The first samples of the test part.
     pub(crate) fn samples(&self, count: usize) -> Result<Samples, Failure> {
-        Ok((self.model.test_samples)(count, &self.weights)?)
+        match &self.origin {
+            Origin::Registry(model) => Ok((model.test_samples)(count, &self.weights)?),
+            Origin::File(file) => file.samples(count, &self.network, &self.weights),
+        }
     }
 
     /// The task metric of outputs `[n, ..]`; not a number where the samples are too few for it.
     pub(crate) fn metric(&self, outputs: &Tensor, targets: &Targets) -> Result<f64, Failure> {
-        match (self.model.metric.evaluate)(outputs, targets, &self.weights) {
+        match (self.measure().evaluate)(outputs, targets, &self.weights) {
             Err(ModelError::Metric(_)) => Ok(f64::NAN),
             value => Ok(value?),
         }
@@ -71,16 +148,29 @@ impl Subject {
 
     /// The scores of outputs `[n, ..]`; none where the samples are too few for them.
     pub(crate) fn scores(&self, outputs: &Tensor, targets: &Targets) -> Result<Vec<Score>, Failure> {
-        match (self.model.scores)(outputs, targets, &self.weights) {
+        let Origin::Registry(model) = &self.origin else { return Ok(Vec::new()) };
+        match (model.scores)(outputs, targets, &self.weights) {
             Err(ModelError::Metric(_)) => Ok(Vec::new()),
             scores => Ok(scores?),
         }
     }
 
-    /// Inputs for calibration.
+    /// Inputs for calibration: some of the training part, or the first of the samples where there is none.
     pub(crate) fn calibration(&self) -> Result<Tensor, Failure> {
-        Ok((self.model.calibration_inputs)(CALIBRATION, &self.weights)?)
+        match &self.origin {
+            Origin::Registry(model) => Ok((model.calibration_inputs)(CALIBRATION, &self.weights)?),
+            Origin::File(file) => Ok(file.inputs.rows(0, file.inputs.batch().min(CALIBRATION))),
+        }
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |source| models::weights::WeightsError::Read { path: path.to_path_buf(), source };
+    Ok(std::fs::read(path).map_err(unreadable)?)
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The model of that name, or what was probably meant.

@@ -46,7 +46,7 @@ fn record(job: &Job) -> Result<BackendRecord, Failure> {
             measure::<S>(self.0, self.1)
         }
     }
-    let subject = Subject::load(&job.model, job.weights.as_ref())?;
+    let subject = Subject::load_with(&job.model, job.weights.as_ref(), &job.inputs)?;
     backends::with(&job.backend, Measure(job, &subject)).unwrap_or_else(|reason| {
         Ok(BackendRecord::without(&job.comparison, &job.backend, Status::Unable, reason))
     })

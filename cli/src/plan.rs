@@ -10,19 +10,19 @@ use crate::{backends, output, planning, rows, table, units};
 
 /// Plans the model on each backend asked for.
 pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
-    let chosen = backends::chosen(&args.model.backend)?;
-    let subject = Subject::load(&args.model.model, args.model.weights.as_ref())?;
+    let chosen = backends::in_form(&args.model.backend, args.model.more_form)?;
+    let subject = Subject::load_with(&args.model.model, args.model.weights.as_ref(), &args.model.inputs)?;
     let mut text = String::new();
     let mut unable = Vec::new();
     for backend in chosen {
         match planning::plan(&subject, backend, args.model.memory) {
             Ok(plan) if args.model.json => {
-                let line = serde_json::json!({ "model": subject.model.name, "weights": subject.weights_from, "backend": backend, "plan": plan });
+                let line = serde_json::json!({ "model": subject.name(), "weights": subject.weights_from, "backend": backend, "plan": plan });
                 let _ = writeln!(text, "{line}");
             }
             Ok(plan) => text.push_str(&describe(&subject.weights_from, backend, &plan)),
             Err(reason) => {
-                eprintln!("{backend}: cannot run {}: {reason}", subject.model.name);
+                eprintln!("{backend}: cannot run {}: {reason}", subject.name());
                 unable.push(backend.to_owned());
             }
         }

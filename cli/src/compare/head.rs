@@ -19,7 +19,7 @@ pub(crate) fn head(request: &Request, count: usize) -> Result<Comparison, Failur
     let start = Instant::now();
     let outputs = nn_layers::clear::run(&subject.network, &subject.weights.weights, &samples.inputs)?;
     let clear_seconds = start.elapsed().as_secs_f64();
-    let metric = &subject.model.metric;
+    let metric = subject.measure();
     let now = SystemTime::now();
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(Comparison {
@@ -30,9 +30,9 @@ pub(crate) fn head(request: &Request, count: usize) -> Result<Comparison, Failur
         host: Host::this(),
         command: std::env::args().collect::<Vec<_>>().join(" "),
         model: ModelRecord {
-            name: subject.model.name.to_owned(),
-            about: subject.model.about.to_owned(),
-            paper: subject.model.paper.to_owned(),
+            name: subject.name().to_owned(),
+            about: subject.about().to_owned(),
+            paper: subject.paper().to_owned(),
             parameters: subject.network.parameter_count(),
             input_shape: subject.network.input_shape().to_vec(),
             output_shape: subject.network.output_shape().to_vec(),

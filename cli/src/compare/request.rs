@@ -21,7 +21,10 @@ const RUN_SECONDS: f64 = 20.0;
 /// What to compare, and where to put the result.
 pub(crate) struct Request {
     pub(crate) subject: Subject,
+    /// What was named: a model, or a file.
+    model: String,
     pub(crate) weights: Option<PathBuf>,
+    inputs: Vec<PathBuf>,
     pub(crate) backends: Vec<&'static str>,
     pub(crate) threads: usize,
     pub(crate) memory: Option<u64>,
@@ -42,15 +45,18 @@ pub(crate) struct Sizes {
 impl Request {
     /// Checks what was typed.
     pub(crate) fn check(args: &CompareArgs) -> Result<Self, Failure> {
-        let backends = backends::chosen(&args.model.backend)?;
-        let subject = Subject::load(&args.model.model, args.model.weights.as_ref())?;
+        let backends = backends::in_form(&args.model.backend, args.model.more_form)?;
+        let subject = Subject::load_with(&args.model.model, args.model.weights.as_ref(), &args.model.inputs)?;
         let samples = args.samples.map(|samples| samples as usize);
         // Missing data and a number of samples that is not there are found now, and not after the keys.
-        subject.samples(samples.unwrap_or(LEAST))?;
+        let most = subject.available().unwrap_or(usize::MAX);
+        subject.samples(samples.unwrap_or(LEAST.min(most)))?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             subject,
+            model: args.model.model.clone(),
             weights: args.model.weights.clone(),
+            inputs: args.model.inputs.clone(),
             backends,
             threads: args.threads.map_or(cores, usize::from),
             memory: args.model.memory,
@@ -67,7 +73,8 @@ impl Request {
         let expected =
             |plan: &Result<Plan, Failure>| plan.as_ref().map_or(0.0, |plan| plan.estimated_seconds);
         let slowest = plans.iter().map(expected).fold(0.0, f64::max);
-        let samples = self.samples.unwrap_or_else(|| affordable(slowest));
+        let most = self.subject.available().unwrap_or(usize::MAX);
+        let samples = self.samples.unwrap_or_else(|| affordable(slowest).min(most));
         let runs = |plan: &Result<Plan, Failure>| {
             let default = if expected(plan) * samples as f64 > RUN_SECONDS { 1 } else { RUNS };
             self.runs.unwrap_or(default)
@@ -79,8 +86,9 @@ impl Request {
     pub(crate) fn job(&self, comparison: &str, backend: &str, samples: usize, runs: usize) -> Job {
         Job {
             comparison: comparison.to_owned(),
-            model: self.subject.model.name.to_owned(),
+            model: self.model.clone(),
             weights: self.weights.clone(),
+            inputs: self.inputs.clone(),
             backend: backend.to_owned(),
             samples,
             threads: self.threads,
