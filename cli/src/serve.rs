@@ -47,7 +47,7 @@ fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let subjects = args.model.iter().map(|name| Subject::load(name, None)).collect::<Result<Vec<_>, _>>()?;
     let listener = listen(args, tls.is_some())?;
     let models = subjects.iter().map(|subject| {
-        let (about, weights) = (subject.model.about.to_owned(), subject.weights.weights.clone());
+        let (about, weights) = (subject.about().to_owned(), subject.weights.weights.clone());
         Served::new(about, subject.weights_from.clone(), subject.network.clone(), weights)
     });
     let service = Service::start(config(args), models.collect(), schemes(&names)?)?;
@@ -141,7 +141,7 @@ fn schemes(names: &[&'static str]) -> Result<Schemes, Failure> {
 
 /// How a model runs under a scheme, as `henna plan` says.
 fn plan(subjects: &[Subject], model: &str, scheme: &str) -> Plan {
-    let Some(subject) = subjects.iter().find(|subject| subject.model.name == model) else {
+    let Some(subject) = subjects.iter().find(|subject| subject.name() == model) else {
         return Plan::absent(scheme, "there is no such model");
     };
     match planning::plan(subject, scheme, None) {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use backend_more::training::{Compaction, MoreAlgebra, MoreTensor};
 use backend_more::{CompactMore, More};
-use he_traits::{ClientScheme, Decryptor, Encryptor, Keep, KeyNeeds};
+use he_traits::{ClientScheme, Decryptor, Encryptor, Keep, KeyNeeds, Scheme};
 use models::ModelError;
 use models::registry::Model;
 use nn_layers::clear::Executor;
@@ -141,13 +141,16 @@ pub(super) fn measure(model: &Model, quick: bool) -> Result<InferenceRecord, Fai
     })
 }
 
+/// Every sample's blocks.
+type Blocks<S> = Vec<Vec<<S as Scheme>::Ciphertext>>;
+
 /// The network compiled for the scheme: weights in the clear.
 struct ClearModel<S: ClientScheme> {
     program: nn_layers::Program,
     prepared: nn_layers::Prepared<S::Evaluator>,
     server: S::Evaluator,
     decryptor: S::Decryptor,
-    encrypted: Vec<Vec<S::Ciphertext>>,
+    encrypted: Blocks<S>,
     at_once: usize,
     encrypt_seconds: f64,
 }
@@ -185,7 +188,7 @@ impl<S: ClientScheme> ClearModel<S> {
         })
     }
 
-    fn results(&self) -> Result<(f64, Vec<Vec<S::Ciphertext>>), Failure> {
+    fn results(&self) -> Result<(f64, Blocks<S>), Failure> {
         let start = Instant::now();
         let mut results = Vec::with_capacity(self.encrypted.len());
         for batch in self.encrypted.chunks(self.at_once.max(1)) {
