@@ -201,9 +201,12 @@ mod tests {
 
     #[test]
     fn heads_are_put_together_from_pieces() {
-        let text = br#"{"kind":"request","scheme":"more","parameters":"","description":"","keys":"","network":{"name":"","digest":"","polynomials":[]},"program":"","henna":"","samples":1,"ciphertexts":1}"#;
-        let start = [&b"HENNAFIL"[..], &[1, 0], &(text.len() as u32).to_le_bytes()].concat();
-        let file = [&start[..], text, &[0; 200]].concat();
+        let text = r#"{"kind":"request","scheme":"more","parameters":"","description":"","keys":"","network":{"name":"","digest":"","polynomials":[]},"program":"","henna":"","samples":1,"ciphertexts":1}"#;
+        let file_of = |text: &str| {
+            let length = (text.len() as u32).to_le_bytes();
+            [&b"HENNAFIL"[..], &[1, 0], &length, text.as_bytes(), &[0; 200]].concat()
+        };
+        let file = file_of(text);
         let expected = Expected { what: "the request", kind: Kind::Request, limit: 1 << 20 };
         for size in [1, 7, 64, file.len()] {
             let mut head = Head::default();
@@ -212,9 +215,7 @@ mod tests {
         }
         let error = Head::default().push(&file, &EXPECTED).unwrap_err().to_string();
         assert!(error.contains("encrypted samples"), "{error}");
-        let secret = String::from_utf8(file).unwrap().replace("\"request\"", "\"secret-key\"");
-        let mut secret = secret.into_bytes();
-        secret[10] += 3;
+        let secret = file_of(&text.replace("\"request\"", "\"secret-key\""));
         let error = Head::default().push(&secret, &expected).unwrap_err().to_string();
         assert!(error.contains("must not reach the server"), "{error}");
     }
