@@ -5,14 +5,14 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use he_traits::{
-    Diagonal, Error, Evaluator, Exact, Function, Keep, Level, LinearMap, Profile, Result, Schedule, Step,
-    layer_by_steps,
+    Diagonal, EncryptedMatrix, Error, Evaluator, Exact, Function, Keep, Level, LinearMap, Profile, Result,
+    Schedule, Step, layer_by_steps,
 };
 
 use crate::batch::{PLANES, WIDTH};
 use crate::linear::PreparedMap;
 use crate::product::Finish;
-use crate::{Ciphertext, FunctionMethod, NAME, Parameters, algebra, compare, function};
+use crate::{Ciphertext, FunctionMethod, NAME, Parameters, algebra, compare, function, hidden};
 
 /// Computes on MORE ciphertexts; needs no key.
 ///
@@ -188,6 +188,16 @@ impl Evaluator for MoreEvaluator {
             }
             _ => layer_by_steps(self, x, map, bias, function),
         }
+    }
+
+    fn linear_encrypted(
+        &self,
+        x: &[&Ciphertext],
+        matrix: &EncryptedMatrix<Ciphertext>,
+    ) -> Result<Vec<Ciphertext>> {
+        self.check("linear", x)?;
+        matrix.weights().iter().try_for_each(|weights| weights.check("linear", self.fingerprint))?;
+        hidden::apply(x, matrix)
     }
 
     fn combine(&self, terms: &[(f64, &Ciphertext)], constant: f64, _: Level) -> Result<Ciphertext> {

@@ -4,6 +4,7 @@
 
 pub(crate) mod dense;
 pub(crate) mod eight;
+pub(crate) mod hidden;
 pub(crate) mod panel;
 pub(crate) mod tile;
 mod transpose;

@@ -54,6 +54,7 @@ mod compact;
 mod compare;
 mod evaluator;
 mod function;
+mod hidden;
 mod kernel;
 mod linear;
 mod parameters;

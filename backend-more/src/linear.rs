@@ -183,7 +183,7 @@ fn by_batches(x: &[&Ciphertext], one: impl Fn(&[&Ciphertext]) -> Batch + Sync) -
 }
 
 /// `x` with at least `columns` slots written out.
-fn long_enough<'a>(x: &'a Ciphertext, columns: usize) -> Cow<'a, Ciphertext> {
+pub(crate) fn long_enough<'a>(x: &'a Ciphertext, columns: usize) -> Cow<'a, Ciphertext> {
     if x.period() >= columns { Cow::Borrowed(x) } else { Cow::Owned(x.repeated(columns)) }
 }
 

@@ -124,6 +124,9 @@ pub(crate) struct ModelArgs {
     /// Memory that a run may take, such as 12GB: weights that do not fit encoded are encoded on the fly; most of what is free when absent
     #[arg(long, value_name = "BYTES", value_parser = crate::units::parse_bytes)]
     pub(crate) memory: Option<u64>,
+    /// With weights that the server does not see: `compare` runs them beside clear ones and shows what hiding them costs
+    #[arg(long)]
+    pub(crate) encrypt_model: bool,
     /// Print records (JSON Lines) to standard output and nothing else there
     #[arg(long)]
     pub(crate) json: bool,

@@ -8,26 +8,29 @@ use crate::args::CompareArgs;
 use crate::failure::Failure;
 use crate::record::{BackendRecord, Report, Status};
 use crate::{html, interrupt, output, planning, record, table, units};
-use request::Request;
+use request::{Column, Request};
 
 /// Runs the comparison; a backend that could not run makes the failure that exit code 3 stands for.
 pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
     let request = Request::check(args)?;
     interrupt::install();
     let plans = request
-        .backends
+        .columns
         .iter()
-        .map(|backend| planning::plan(&request.subject, backend, request.memory))
+        .map(|column| planning::plan(&request.subject, column.backend, request.memory, column.weights))
         .collect::<Vec<_>>();
     let sizes = request.sizes(&plans);
     let head = head::head(&request, sizes.samples)?;
     announce(&request, &plans, &sizes);
 
     let mut backends = Vec::new();
-    for ((backend, plan), runs) in request.backends.iter().zip(plans).zip(&sizes.runs) {
+    for ((column, plan), runs) in request.columns.iter().zip(plans).zip(&sizes.runs) {
         backends.push(match plan {
-            Ok(_) => child::measure(request.job(&head.id, backend, sizes.samples, *runs))?,
-            Err(reason) => BackendRecord::without(&head.id, backend, Status::Unable, reason),
+            Ok(_) => child::measure(request.job(&head.id, *column, sizes.samples, *runs))?,
+            Err(reason) => {
+                let Column { backend, weights } = *column;
+                BackendRecord::without(&head.id, backend, weights, Status::Unable, reason)
+            }
         });
     }
     finish(&request, Report { head, backends })
@@ -35,7 +38,8 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
 
 /// Says before the work what it will take.
 fn announce(request: &Request, plans: &[Result<record::Plan, Failure>], sizes: &request::Sizes) {
-    for ((backend, plan), runs) in request.backends.iter().zip(plans).zip(&sizes.runs) {
+    for ((column, plan), runs) in request.columns.iter().zip(plans).zip(&sizes.runs) {
+        let backend = column.label();
         match plan {
             Ok(plan) => {
                 let all = plan.estimated_seconds * (sizes.samples * runs) as f64;
@@ -61,7 +65,7 @@ fn finish(request: &Request, report: Report) -> Result<(), Failure> {
         .backends
         .iter()
         .filter(|backend| backend.status != Status::Ok)
-        .map(|backend| backend.backend.clone())
+        .map(BackendRecord::label)
         .collect();
     let path = match &request.records {
         Some(path) => path.clone(),

@@ -9,7 +9,8 @@ mod query;
 
 use std::path::{Path, PathBuf};
 
-use exchange::{Header, Kind, Reader};
+use exchange::{Header, Kind, Reader, WeightsAre};
+use he_traits::Security;
 use serde::Serialize;
 
 pub(crate) use decrypt::{DecryptArgs, decrypt};
@@ -27,6 +28,21 @@ use crate::{output, units};
 const SECRET: &str = "secret.henna";
 /// Name of the server's file in the server's folder.
 const EVALUATION: &str = "evaluation.henna";
+/// Name of the file of encrypted weights in the server's folder.
+const MODEL: &str = "model.henna";
+
+/// Who sees the weights at the server, in a sentence.
+fn who_sees(weights: WeightsAre, security: &Security) -> &'static str {
+    match weights {
+        WeightsAre::Clear => "the server holds the network's weights in the clear",
+        WeightsAre::Encrypted if security.assumption.bits() > 0 => {
+            "the server does not see the weights: they are encrypted; it sees layers, packing and the activations' polynomials"
+        }
+        WeightsAre::Encrypted => {
+            "the weights are encrypted, but this scheme protects nothing: the server can see them"
+        }
+    }
+}
 
 /// A file that a command wrote.
 #[derive(Serialize)]
@@ -43,11 +59,16 @@ struct Done {
     model: String,
     scheme: String,
     parameters: String,
+    /// How the server holds the weights: `clear` or `encrypted`.
+    weights: WeightsAre,
     keys: String,
     samples: u64,
     /// Seconds before the first sample, where there is something to prepare.
     #[serde(skip_serializing_if = "Option::is_none")]
     prepare_seconds: Option<f64>,
+    /// Of `seconds`, those in the network's steps: what the same evaluation takes in one process. The rest is for the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    computing_seconds: Option<f64>,
     seconds: f64,
     files: Vec<Written>,
 }
@@ -59,9 +80,11 @@ impl Done {
             model: header.network.name.clone(),
             scheme: header.scheme.clone(),
             parameters: header.parameters.clone(),
+            weights: header.weights,
             keys: header.keys.clone(),
             samples: header.samples,
             prepare_seconds: None,
+            computing_seconds: None,
             seconds,
             files: Vec::new(),
         }
@@ -81,7 +104,9 @@ impl Done {
         for file in &self.files {
             eprintln!("{}: {}, {}", file.path.display(), file.holds, units::bytes(file.bytes as f64));
         }
-        eprintln!("{} took {}", self.command, units::seconds(self.seconds));
+        let computing =
+            self.computing_seconds.map(|seconds| format!(", {} of it computing", units::seconds(seconds)));
+        eprintln!("{} took {}{}", self.command, units::seconds(self.seconds), computing.unwrap_or_default());
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ mod tables;
 
 use std::fmt::Write;
 
-use crate::record::{Measured, Report};
+use crate::record::{BackendRecord, Measured, Report};
 use crate::{rows, units};
 
 const STYLE: &str = include_str!("html/style.css");
@@ -111,13 +111,15 @@ fn charts(report: &Report) -> String {
     ];
     let mut html = String::from("<section>\n<h2>Cost</h2>\n<div class=\"charts\">\n");
     for (title, quantity, show) in quantities {
+        let labels: Vec<String> = report.backends.iter().map(BackendRecord::label).collect();
         let values: Vec<bars::Bar> = report
             .backends
             .iter()
+            .zip(&labels)
             .enumerate()
-            .filter_map(|(index, backend)| {
+            .filter_map(|(index, (backend, label))| {
                 let value = quantity(backend.measured.as_ref()?)?;
-                Some(bars::Bar { label: &backend.backend, color: index, value, text: show(value) })
+                Some(bars::Bar { label, color: index, value, text: show(value) })
             })
             .collect();
         html.push_str(&bars::chart(title, &values));

@@ -4,6 +4,7 @@ mod onnx;
 
 use std::path::{Path, PathBuf};
 
+use exchange::WeightsAre;
 use models::registry::{Metric, Samples, Score, Targets};
 use models::weights::StoredWeights;
 use models::{Model, ModelError};
@@ -31,6 +32,9 @@ pub(crate) struct Job {
     /// Bytes that the run may take.
     pub(crate) memory: Option<u64>,
     pub(crate) runs: usize,
+    /// How the server is to hold the weights.
+    #[serde(default)]
+    pub(crate) weights_are: WeightsAre,
 }
 
 /// Where a network, its samples and its measure come from.

@@ -48,17 +48,18 @@ fn record(job: &Job) -> Result<BackendRecord, Failure> {
     }
     let subject = Subject::load_with(&job.model, job.weights.as_ref(), &job.inputs)?;
     backends::with(&job.backend, Measure(job, &subject)).unwrap_or_else(|reason| {
-        Ok(BackendRecord::without(&job.comparison, &job.backend, Status::Unable, reason))
+        Ok(BackendRecord::without(&job.comparison, &job.backend, job.weights_are, Status::Unable, reason))
     })
 }
 
 /// Everything that can go wrong becomes the record's reason: whatever a scheme refuses at planning, it cannot run.
 fn measure<S: ClientScheme>(job: &Job, subject: &Subject) -> Result<BackendRecord, Failure> {
     protocol::tell(Stage::Plan, 0, 1, "");
-    let planned = match plan_for::<S>(subject, job.memory) {
+    let planned = match plan_for::<S>(subject, job.memory, job.weights_are) {
         Ok(planned) => planned,
         Err(failure @ (Failure::Network(_) | Failure::Scheme(_))) => {
-            return Ok(BackendRecord::without(&job.comparison, &job.backend, Status::Unable, failure));
+            let (backend, weights) = (&job.backend, job.weights_are);
+            return Ok(BackendRecord::without(&job.comparison, backend, weights, Status::Unable, failure));
         }
         Err(failure) => return Err(failure),
     };
@@ -71,6 +72,7 @@ fn measure<S: ClientScheme>(job: &Job, subject: &Subject) -> Result<BackendRecor
         schema: SCHEMA,
         comparison: job.comparison.clone(),
         backend: job.backend.clone(),
+        weights: job.weights_are,
         status,
         reason,
         plan,

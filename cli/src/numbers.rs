@@ -3,6 +3,8 @@
 mod image;
 mod npy;
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
 use nn_layers::Tensor;
@@ -22,19 +24,37 @@ fn extension(path: &Path) -> String {
 /// # Shapes
 /// Each sample has `shape`; the result is `[N, ..shape]`.
 pub(crate) fn read(paths: &[PathBuf], shape: &[usize]) -> Result<Tensor, Failure> {
-    let elements: usize = shape.iter().product();
     let mut values: Vec<f64> = Vec::new();
     for path in paths {
-        match extension(path).as_str() {
-            "png" => values.extend(image::read(path, shape)?),
-            "npy" => values.extend(npy::read(path, shape)?),
-            "csv" => values.extend(read_csv(path, elements)?),
-            other => {
-                let reason = format!("samples are read from .png, .npy and .csv, not from {other:?}");
-                return Err(Failure::Usage(format!("{}: {reason}", path.display())));
-            }
+        let extension = extension(path);
+        if !["png", "npy", "csv"].contains(&extension.as_str()) {
+            let reason = format!("samples are read from .png, .npy and .csv, not from {extension:?}");
+            return Err(Failure::Usage(format!("{}: {reason}", path.display())));
         }
+        let file = File::open(path).map_err(|error| failed(path, error))?;
+        let bytes = file.metadata().map_err(|error| failed(path, error))?.len();
+        values.extend(read_one(path, BufReader::new(file), bytes, shape)?);
     }
+    batch(values, shape)
+}
+
+/// The numbers of one file of `bytes` bytes, in the format that its name says.
+pub(crate) fn read_one(
+    path: &Path,
+    file: impl BufRead + Seek,
+    bytes: u64,
+    shape: &[usize],
+) -> Result<Vec<f64>, Failure> {
+    match extension(path).as_str() {
+        "png" => image::read(path, file, shape),
+        "npy" => npy::read(path, file, bytes, shape),
+        _ => read_csv(path, file, shape.iter().product()),
+    }
+}
+
+/// Whole samples of finite numbers.
+pub(crate) fn batch(values: Vec<f64>, shape: &[usize]) -> Result<Tensor, Failure> {
+    let elements: usize = shape.iter().product();
     let count = values.len() / elements.max(1);
     if count == 0 {
         return Err(Failure::failed("there is no sample in the files"));
@@ -53,8 +73,8 @@ pub(crate) fn read(paths: &[PathBuf], shape: &[usize]) -> Result<Tensor, Failure
 }
 
 /// A sample a line, numbers separated by commas; a first line of names is skipped, and so are empty lines.
-fn read_csv(path: &Path, elements: usize) -> Result<Vec<f64>, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| failed(path, error))?;
+fn read_csv(path: &Path, file: impl BufRead, elements: usize) -> Result<Vec<f64>, Failure> {
+    let text = std::io::read_to_string(file).map_err(|error| failed(path, error))?;
     // Spreadsheets put a byte-order mark before the first line.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut values = Vec::new();

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use exchange::WeightsAre;
+
 use crate::args::PlanArgs;
 use crate::failure::Failure;
 use crate::job::Subject;
@@ -14,8 +16,9 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     let subject = Subject::load_with(&args.model.model, args.model.weights.as_ref(), &args.model.inputs)?;
     let mut text = String::new();
     let mut unable = Vec::new();
+    let weights = if args.model.encrypt_model { WeightsAre::Encrypted } else { WeightsAre::Clear };
     for backend in chosen {
-        match planning::plan(&subject, backend, args.model.memory) {
+        match planning::plan(&subject, backend, args.model.memory, weights) {
             Ok(plan) if args.model.json => {
                 let line = serde_json::json!({ "model": subject.name(), "weights": subject.weights_from, "backend": backend, "plan": plan });
                 let _ = writeln!(text, "{line}");
@@ -43,6 +46,17 @@ fn describe(weights: &str, backend: &str, plan: &Plan) -> String {
     let operations = rows::operations(&plan.operations).replace('\n', ", ");
     for (name, value) in [
         ("weights", weights.to_owned()),
+        (
+            "the server sees the weights",
+            match plan.encrypted_weights {
+                None => "yes".to_owned(),
+                Some(count) => format!(
+                    "{}: they are {}",
+                    plan.visibility.server_sees_weights(),
+                    units::count(count as u64, "ciphertext")
+                ),
+            },
+        ),
         ("parameters", plan.parameters.clone()),
         ("security", plan.security.statement.clone()),
         ("levels: used / there", format!("{} / {}", plan.depth, units::level(plan.top_level))),

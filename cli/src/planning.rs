@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use exchange::WeightsAre;
 use he_traits::{ClientScheme, Counts, KeyNeeds, Profile};
 use nn_layers::approx::{ActivationRecord, Replacement};
 use nn_layers::compile::{Compiled, Options, compile};
+use nn_layers::encrypted::EncryptedWeights;
 use nn_layers::program::SymbolicRun;
-use nn_layers::{Keeping, Program};
+use nn_layers::{EncryptedProgram, Keeping, Network, Program};
 
 use crate::backends::{self, Task};
 use crate::failure::Failure;
 use crate::job::Subject;
 use crate::measure::memory;
 use crate::record::{Activation, EstimatedMemory, Keys, Plan, PlanStep, SecurityRecord, Visibility};
+use crate::units;
 
 /// A compiled model with its description.
 pub(crate) struct Planned<S: ClientScheme> {
@@ -23,6 +26,8 @@ pub(crate) struct Planned<S: ClientScheme> {
     pub(crate) keeping: Keeping,
     pub(crate) plan: Plan,
     pub(crate) seconds: f64,
+    /// Pattern and values where the weights are encrypted; `compiled` holds the program of the values then.
+    pub(crate) encrypted: Option<EncryptedProgram>,
 }
 
 /// Share of the free memory that a run may take where nobody set a budget: the rest is for what the estimate misses.
@@ -49,28 +54,79 @@ pub(crate) fn within(
 pub(crate) fn plan_for<S: ClientScheme>(
     subject: &Subject,
     memory: Option<u64>,
+    weights: WeightsAre,
 ) -> Result<Planned<S>, Failure> {
     let calibration = subject.calibration()?;
     let start = Instant::now();
-    let compiled =
-        compile::<S>(&subject.network, &subject.weights.weights, &calibration, &Options::default())?;
-    let (symbolic, keeping) = within(&compiled.program, &compiled.profile, memory)?;
+    let own = &subject.weights.weights;
+    let mut compiled = compile::<S>(&subject.network, own, &calibration, &Options::default())?;
+    if weights == WeightsAre::Clear {
+        let (symbolic, keeping) = within(&compiled.program, &compiled.profile, memory)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let plan = describe(&compiled, &symbolic, &keeping, None);
+        return Ok(Planned { compiled, symbolic, keeping, plan, seconds, encrypted: None });
+    }
+    let mut encrypted = EncryptedProgram::compile(compiled.program.network(), own, &compiled.profile)?;
+    // What became of each activation was recorded when it was replaced.
+    encrypted.values.copy_activations(&compiled.program);
+    compiled.program = encrypted.values.clone();
+    let symbolic = encrypted.pattern.symbolic_encrypted(&compiled.profile, 1)?;
+    let weights = encrypted.pattern.encrypted_weights(&compiled.profile)?;
     let seconds = start.elapsed().as_secs_f64();
-    let plan = describe(&compiled, &symbolic, &keeping);
-    Ok(Planned { compiled, symbolic, keeping, plan, seconds })
+    let plan = describe(&compiled, &symbolic, &Keeping::everything(), Some(weights));
+    fits(&subject.network, S::NAME, weights, symbolic.memory.total(), memory)?;
+    Ok(Planned {
+        compiled,
+        symbolic,
+        keeping: Keeping::everything(),
+        plan,
+        seconds,
+        encrypted: Some(encrypted),
+    })
+}
+
+/// Share of the free memory that encrypted weights may take with all else: they cannot be encoded on the fly.
+const ENCRYPTED_SHARE: f64 = 0.9;
+
+/// Refuses encrypted weights that do not fit into memory.
+pub(crate) fn fits(
+    network: &Network,
+    backend: &str,
+    weights: EncryptedWeights,
+    total: f64,
+    memory: Option<u64>,
+) -> Result<(), Failure> {
+    let free = || memory::available().map(|bytes| ENCRYPTED_SHARE * bytes as f64);
+    match memory.map(|bytes| bytes as f64).or_else(free) {
+        Some(budget) if total > budget => Err(Failure::failed(format!(
+            "the encrypted weights of {} are {} of {backend}, {} of memory, and the run takes {} with all else, where {} may be taken; \
+             more memory, weights in the clear or another backend would do",
+            network.name(),
+            units::count(weights.ciphertexts as u64, "ciphertext"),
+            units::bytes(weights.bytes),
+            units::bytes(total),
+            units::bytes(budget),
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The plan of a model on the backend of that name. The outer error says that this program lacks the backend, or that
 /// the backend cannot run the model.
-pub(crate) fn plan(subject: &Subject, backend: &str, memory: Option<u64>) -> Result<Plan, Failure> {
-    struct Describe<'a>(&'a Subject, Option<u64>);
+pub(crate) fn plan(
+    subject: &Subject,
+    backend: &str,
+    memory: Option<u64>,
+    weights: WeightsAre,
+) -> Result<Plan, Failure> {
+    struct Describe<'a>(&'a Subject, Option<u64>, WeightsAre);
     impl Task for Describe<'_> {
         type Output = Result<Plan, Failure>;
         fn run<S: ClientScheme>(self) -> Self::Output {
-            plan_for::<S>(self.0, self.1).map(|planned| planned.plan)
+            plan_for::<S>(self.0, self.1, self.2).map(|planned| planned.plan)
         }
     }
-    backends::with(backend, Describe(subject, memory)).map_err(Failure::Failed)?
+    backends::with(backend, Describe(subject, memory, weights)).map_err(Failure::Failed)?
 }
 
 /// Counts by name, without those that are 0.
@@ -81,7 +137,12 @@ pub(crate) fn counts(counts: &Counts) -> BTreeMap<String, u64> {
     named.filter(|(_, count)| *count > 0).collect()
 }
 
-fn describe<S: ClientScheme>(compiled: &Compiled<S>, symbolic: &SymbolicRun, keeping: &Keeping) -> Plan {
+fn describe<S: ClientScheme>(
+    compiled: &Compiled<S>,
+    symbolic: &SymbolicRun,
+    keeping: &Keeping,
+    encrypted: Option<EncryptedWeights>,
+) -> Plan {
     let Compiled { profile, program, .. } = compiled;
     let (input, output) = (program.input_layout(), program.output_layout());
     let steps = program.summary().into_iter().zip(&symbolic.steps).map(|(step, cost)| PlanStep {
@@ -105,7 +166,11 @@ fn describe<S: ClientScheme>(compiled: &Compiled<S>, symbolic: &SymbolicRun, kee
         input_ciphertexts: input.blocks(),
         output_ciphertexts: output.blocks(),
         security: SecurityRecord::from(&profile.security),
-        visibility: Visibility::of_inference(&profile.security),
+        visibility: Visibility::of_inference(
+            &profile.security,
+            if encrypted.is_some() { WeightsAre::Encrypted } else { WeightsAre::Clear },
+        ),
+        encrypted_weights: encrypted.map(|weights| weights.ciphertexts),
         activations: program.activations().iter().map(activation).collect(),
         keys: keys(&symbolic.needs, profile),
         operations: counts(&symbolic.counts),

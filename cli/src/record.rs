@@ -16,6 +16,7 @@ pub(crate) use result::{
 };
 pub(crate) use store::{default_path, read, to_lines};
 
+use exchange::WeightsAre;
 use serde::{Deserialize, Serialize};
 
 /// Version of the schema: raised whenever a field changes its meaning, its unit or its name, or goes away.
@@ -124,6 +125,9 @@ pub(crate) struct BackendRecord {
     pub(crate) schema: u32,
     pub(crate) comparison: String,
     pub(crate) backend: String,
+    /// How the server holds the weights.
+    #[serde(default)]
+    pub(crate) weights: WeightsAre,
     pub(crate) status: Status,
     pub(crate) reason: Option<String>,
     pub(crate) plan: Option<Plan>,
@@ -132,16 +136,36 @@ pub(crate) struct BackendRecord {
 
 impl BackendRecord {
     /// A backend without anything measured, and why.
-    pub(crate) fn without(comparison: &str, backend: &str, status: Status, reason: impl ToString) -> Self {
+    pub(crate) fn without(
+        comparison: &str,
+        backend: &str,
+        weights: WeightsAre,
+        status: Status,
+        reason: impl ToString,
+    ) -> Self {
         Self {
             schema: SCHEMA,
             comparison: comparison.to_owned(),
             backend: backend.to_owned(),
+            weights,
             status,
             reason: Some(reason.to_string()),
             plan: None,
             measured: None,
         }
+    }
+
+    /// What stands above its column.
+    pub(crate) fn label(&self) -> String {
+        label(&self.backend, self.weights)
+    }
+}
+
+/// A backend, and how it holds the weights where they are not in the clear.
+pub(crate) fn label(backend: &str, weights: WeightsAre) -> String {
+    match weights {
+        WeightsAre::Clear => backend.to_owned(),
+        WeightsAre::Encrypted => format!("{backend}, weights encrypted"),
     }
 }
 

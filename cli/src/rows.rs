@@ -108,6 +108,10 @@ fn time(report: &Report) -> Section {
     let rows = vec![
         ("expected, one sample", planned(report, |p| units::seconds(p.estimated_seconds))),
         ("key generation", measured(report, |m| units::seconds(m.time.keygen))),
+        (
+            "encrypting the weights",
+            measured(report, |m| m.time.encrypt_weights.map_or(NONE.to_owned(), units::seconds)),
+        ),
         ("preparation", measured(report, |m| units::seconds(m.time.prepare))),
         ("encrypt", measured(report, |m| spread(&m.time.encrypt))),
         ("evaluate", measured(report, |m| spread(&m.time.evaluate))),
@@ -159,6 +163,7 @@ fn memory_and_bytes(report: &Report) -> Section {
         ("fresh ciphertext", measured(report, |m| units::bytes(m.bytes.fresh_ciphertext as f64))),
         ("result ciphertext", measured(report, |m| units::bytes(m.bytes.result_ciphertext as f64))),
         ("evaluation keys", measured(report, |m| units::bytes(m.bytes.evaluation_keys as f64))),
+        ("encrypted weights", measured(report, |m| optional_bytes(m.bytes.encrypted_weights))),
         ("upload, a sample", measured(report, |m| units::bytes(m.bytes.upload_per_sample))),
         ("download, a sample", measured(report, |m| units::bytes(m.bytes.download_per_sample))),
     ];
@@ -239,6 +244,7 @@ fn protection(report: &Report) -> Section {
                 _ => p.security.bits.to_string(),
             }),
         ),
+        ("the server sees the weights", planned(report, |p| p.visibility.server_sees_weights().to_owned())),
         ("sees the weights", planned(report, |p| p.visibility.weights.clone())),
         ("sees the data", planned(report, |p| p.visibility.data.clone())),
         ("sees the labels", planned(report, |p| p.visibility.labels.clone())),

@@ -7,6 +7,7 @@ use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use exchange::WeightsAre;
 use he_traits::Scheme;
 use henna_service::catalogue::Plan;
 use henna_service::serve::Tls;
@@ -144,7 +145,7 @@ fn plan(subjects: &[Subject], model: &str, scheme: &str) -> Plan {
     let Some(subject) = subjects.iter().find(|subject| subject.name() == model) else {
         return Plan::absent(scheme, "there is no such model");
     };
-    match planning::plan(subject, scheme, None) {
+    match planning::plan(subject, scheme, None, WeightsAre::Clear) {
         Err(reason) => Plan::absent(scheme, reason.to_string()),
         Ok(plan) => Plan {
             scheme: scheme.to_owned(),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use comfy_table::{Attribute, Cell, ContentArrangement, LineStyle, Table};
 
-use crate::record::Report;
+use crate::record::{BackendRecord, Report};
 use crate::{rows, units};
 
 /// Width where the terminal's is unknown, as in a pipe.
@@ -26,7 +26,8 @@ pub(crate) fn plain(head: &[&str]) -> Table {
 pub(crate) fn report(report: &Report) -> String {
     let mut text = head(report);
     let mut columns = vec![""];
-    columns.extend(report.backends.iter().map(|backend| backend.backend.as_str()));
+    let labels: Vec<String> = report.backends.iter().map(BackendRecord::label).collect();
+    columns.extend(labels.iter().map(String::as_str));
     let mut table = plain(&columns);
     for section in rows::sections(report).into_iter().filter(|section| !section.rows.is_empty()) {
         table.add_row([""]);

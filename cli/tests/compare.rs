@@ -147,3 +147,28 @@ fn models_of_images_show_them() {
     let page = std::fs::read_to_string(page).unwrap();
     assert_eq!(page.matches("data:image/png;base64,").count(), 8);
 }
+
+#[test]
+fn hidden_weights_stand_beside_clear_ones() {
+    let cache = tempfile::tempdir().unwrap();
+    let page = cache.path().join("page.html");
+    let arguments =
+        ["compare", "fcnn-wbc", "--backend", "more", "--samples", "19", "--runs", "1", "--encrypt-model"];
+    let output = run(cache.path(), &[&arguments[..], &["--json", "--html", page.to_str().unwrap()]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let records = json(&stdout(&output));
+    assert_eq!(records.len(), 3);
+    for (record, weights) in records[1..].iter().zip(["clear", "encrypted"]) {
+        assert!(schema::check(record).0.is_empty());
+        assert_eq!((&record["status"], &record["weights"]), (&Value::from("ok"), &Value::from(weights)));
+        assert!(record["measured"]["agreement"]["worst_relative"].as_f64().unwrap() < 1e-9);
+    }
+    let parameters = records[0]["model"]["parameters"].as_u64().unwrap();
+    let bytes = records[2]["measured"]["bytes"]["encrypted_weights"].as_u64().unwrap();
+    assert!(bytes > 32 * parameters, "{bytes} bytes for {parameters} weights");
+    assert!(records[1]["measured"]["bytes"]["encrypted_weights"].is_null());
+    let page = std::fs::read_to_string(page).unwrap();
+    for words in ["more, weights encrypted", "The server sees the weights: yes"] {
+        assert!(page.contains(words), "{words}");
+    }
+}

@@ -209,3 +209,36 @@ fn the_secret_is_for_its_owner_alone() {
     let (_, key) = framed.split_at(framed.len() - 16);
     assert!(!server.windows(key.len()).any(|window| window == key));
 }
+
+#[test]
+fn a_model_that_the_server_does_not_see() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let line = done(folder, &["keygen", "fcnn-wbc", "--backend", "more", "--encrypt-model", "--json"]);
+    let record: serde_json::Value = serde_json::from_str(line.trim()).unwrap();
+    assert_eq!(
+        (record["weights"].as_str(), record["files"].as_array().unwrap().len()),
+        (Some("encrypted"), 3)
+    );
+    done(folder, &["encrypt", "--samples", "19"]);
+    done(folder, &["evaluate"]);
+    let results = numbers(&done(folder, &["decrypt"]));
+    let expected = compared(folder, "more", "19");
+    for (result, expected) in results.iter().flatten().zip(expected.iter().flatten()) {
+        assert!((result - expected).abs() < 1e-9, "{result} instead of {expected}");
+    }
+    let said = stderr(&run(folder, &["evaluate"]));
+    assert!(said.contains("the weights are encrypted, but this scheme protects nothing"), "{said}");
+    assert!(stdout(&run(folder, &["inspect", "server/model.henna"])).contains("encrypted weights"));
+
+    // Another key's model, a model that is not there, and one where the weights are in the clear.
+    let other = ["--owner", "o2", "--server", "s2"];
+    done(folder, &[&["keygen", "fcnn-wbc", "--backend", "more", "--encrypt-model"][..], &other].concat());
+    refused(folder, &["evaluate", "--model", "s2/model.henna"], &["s2/model.henna was made for keys"]);
+    refused(folder, &["evaluate", "--model", "nowhere.henna"], &["nowhere.henna"]);
+    refused(folder, &["evaluate", "--memory", "10kB"], &["encrypted weights of fcnn-wbc", "may be taken"]);
+    done(folder, &["keygen", "fcnn-wbc", "--backend", "more", "--owner", "o3", "--server", "s3"]);
+    let clear = ["evaluate", "--keys", "s3/evaluation.henna"];
+    refused(folder, &[&clear[..], &["--model", "s2/model.henna"]].concat(), &["weights in the clear"]);
+    refused(folder, &clear, &["request.henna was made for"]);
+}

@@ -21,6 +21,28 @@ pub enum Kind {
     Request,
     /// Encrypted results.
     Results,
+    /// Encrypted weights of a network.
+    Model,
+}
+
+/// How the server holds a network's weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WeightsAre {
+    /// In the clear.
+    #[default]
+    Clear,
+    /// Encrypted, in a file of kind [`Kind::Model`].
+    Encrypted,
+}
+
+impl fmt::Display for WeightsAre {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Clear => "in the clear",
+            Self::Encrypted => "encrypted",
+        })
+    }
 }
 
 impl fmt::Display for Kind {
@@ -30,6 +52,7 @@ impl fmt::Display for Kind {
             Self::EvaluationKeys => "evaluation keys",
             Self::Request => "encrypted samples",
             Self::Results => "encrypted results",
+            Self::Model => "encrypted weights",
         })
     }
 }
@@ -53,9 +76,15 @@ pub struct Header {
     pub program: String,
     /// Version of the program that wrote the file.
     pub henna: String,
+    /// How the server holds the weights that all this is for.
+    #[serde(default)]
+    pub weights: WeightsAre,
+    /// Number of the encrypted weights, drawn at random when they were encrypted, in themselves and in results: 128 bits, hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// Samples in a request or in results, 0 in keys.
     pub samples: u64,
-    /// Ciphertexts a sample, 0 in keys.
+    /// Ciphertexts a sample, all of them in encrypted weights, 0 in keys.
     pub ciphertexts: u64,
 }
 
@@ -85,6 +114,7 @@ impl Header {
             &self.henna,
         ]
         .into_iter()
+        .chain(&self.model)
         .chain(polynomials.iter().map(|fitted| &fitted.node))
         .all(|text| !text.chars().any(char::is_control))
     }
@@ -92,7 +122,7 @@ impl Header {
     /// Checks that this file, called `file`, belongs to another.
     ///
     /// # Errors
-    /// [`Error::Foreign`] with the first of network, scheme, parameters, keys and packing in which they differ.
+    /// [`Error::Foreign`] with the first of network, scheme, parameters, form of the weights, keys and packing in which they differ.
     pub fn belongs(&self, file: &str, other: &Header, other_file: &str) -> Result<()> {
         let network =
             |tag: &NetworkTag| format!("{} with weights and graph {}", tag.name, short(&tag.digest));
@@ -111,6 +141,9 @@ impl Header {
         }
         if self.parameters != other.parameters {
             return foreign("parameters", parameters(self), parameters(other));
+        }
+        if self.weights != other.weights {
+            return foreign("weights", self.weights.to_string(), other.weights.to_string());
         }
         if self.keys != other.keys {
             return foreign("keys", short(&self.keys).to_owned(), short(&other.keys).to_owned());
@@ -156,7 +189,7 @@ pub struct FittedPolynomial {
 pub struct NetworkTag {
     /// Name.
     pub name: String,
-    /// SHA-256 of graph and weights, hexadecimal.
+    /// SHA-256 of graph and weights, hexadecimal; of the graph alone where the weights are encrypted.
     pub digest: String,
     /// Polynomials in place of activations; none where the scheme computes them.
     pub polynomials: Vec<FittedPolynomial>,

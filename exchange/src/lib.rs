@@ -6,9 +6,21 @@
 //! | evaluation keys | [`owner::keygen`] | the server | parameters, the keys that the network needs |
 //! | request | [`owner::Owner::encrypt`] | the server | encrypted samples |
 //! | results | [`server::Server::evaluate`] | the owner | encrypted results |
+//! | model | [`owner::Owner::encrypt_model`] | the server | encrypted weights, where the server is not to see them |
 //!
 //! All are written in one [`container`] and carry a [`Header`]: scheme, parameters, key, network. What does not belong together is
 //! refused with a sentence. `docs/files.md` describes the bytes.
+//!
+//! What belongs together is seen from the headers alone:
+//!
+//! ```
+//! use std::io::Cursor;
+//!
+//! use exchange::Reader;
+//!
+//! let refused = Reader::header_of("upload", Cursor::new(b"GIF89a, and not a file of this kind".repeat(4))).unwrap_err();
+//! assert_eq!(refused.to_string(), "upload: it is not a henna file");
+//! ```
 //!
 //! Without the feature `client` there is no module `owner`, and nothing in this crate can name a secret key; the same lines are compiled
 //! as a test in both builds:
@@ -32,5 +44,5 @@ mod setup;
 
 pub use container::{Reader, Writer};
 pub use error::{Error, Result};
-pub use header::{FittedPolynomial, Header, Kind, NetworkTag, random_id};
+pub use header::{FittedPolynomial, Header, Kind, NetworkTag, WeightsAre, random_id};
 pub use setup::Setup;

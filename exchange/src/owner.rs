@@ -5,12 +5,12 @@ use std::path::Path;
 
 use he_traits::wire::{Decode, Encode};
 use he_traits::{ClientScheme, Decryptor, Encryptor, KeyNeeds};
-use nn_layers::{Network, Tensor, Weights};
+use nn_layers::{EncryptedProgram, Network, Tensor, Weights};
 use rand::CryptoRng;
 
 use crate::container::{Reader, Writer};
 use crate::error::{Error, Result};
-use crate::header::{Header, Kind, random_id};
+use crate::header::{Header, Kind, WeightsAre, random_id};
 use crate::setup::Setup;
 
 /// Bytes of the two files of keys.
@@ -41,7 +41,7 @@ pub fn keygen<S: ClientScheme>(
     started(owner.part());
     let mut server = Writer::create(evaluation, &setup.header(Kind::EvaluationKeys, &id))?;
     started(server.part());
-    let needs: KeyNeeds = setup.program.symbolic(&setup.profile)?.needs;
+    let needs: KeyNeeds = setup.symbolic()?.needs;
     let params = setup.params.to_bytes()?;
     let keys = S::keygen(&setup.params, &needs, rng)?;
     owner.push(&params)?;
@@ -61,13 +61,13 @@ pub struct Owner<S: ClientScheme> {
 }
 
 impl<S: ClientScheme> Owner<S> {
-    /// Reads a secret key's file.
+    /// Reads a secret key's file. Where the weights are encrypted, those here play no role.
     ///
     /// # Errors
     /// [`Error::Foreign`] when it was made for another scheme, network or version; [`Error::Malformed`], [`Error::Scheme`].
     pub fn open<R: Read + Seek>(mut keys: Reader<R>, network: &Network, weights: &Weights) -> Result<Self> {
         let params = keys.entry()?;
-        let setup = Setup::<S>::from_file(network, weights, keys.header(), &params, keys.name())?;
+        let setup = Setup::<S>::from_file(network, Some(weights), keys.header(), &params, keys.name())?;
         let secret = S::secret_from_bytes(&setup.params, &keys.entry()?)?;
         keys.finish()?;
         let encryptor = S::encryptor(&setup.params, &secret)?;
@@ -113,6 +113,58 @@ impl<S: ClientScheme> Owner<S> {
             progress(sample + 1);
         }
         Ok(())
+    }
+
+    /// The header of a file of encrypted weights.
+    ///
+    /// # Errors
+    /// As [`nn_layers::Program::encrypted_weights`]; [`Error::Foreign`] when the key was made for clear weights.
+    pub fn model_header(&self) -> Result<Header> {
+        if self.setup.weights == WeightsAre::Clear {
+            return Err(Error::Foreign {
+                file: self.keys_name.clone(),
+                what: "weights",
+                made_for: WeightsAre::Clear.to_string(),
+                other: "a model file".to_owned(),
+                needed: WeightsAre::Encrypted.to_string(),
+            });
+        }
+        let weights = self.setup.program.encrypted_weights(&self.setup.profile)?;
+        Ok(Header {
+            model: Some(random_id()),
+            ciphertexts: weights.ciphertexts as u64,
+            ..self.setup.header(Kind::Model, &self.keys.keys)
+        })
+    }
+
+    /// Encrypts `weights` of `network` into a file that was begun with [`Owner::model_header`]. `progress` hears of every ciphertext.
+    ///
+    /// # Errors
+    /// [`Error::Network`] for weights that do not fit the network, or that lead to other steps than the layers alone
+    /// ([`nn_layers::Error::Pattern`]); [`Error::Scheme`], [`Error::Io`].
+    pub fn encrypt_model(
+        &self,
+        weights: &Weights,
+        model: &mut Writer,
+        rng: &mut dyn CryptoRng,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        // The pattern's network has the fitted polynomials in it already.
+        let network = self.setup.program.network();
+        let program = EncryptedProgram::compile(network, weights, &self.setup.profile)?;
+        let (mut failed, mut done) = (None, 0);
+        let outcome = program.vectors(&mut |vector, at| {
+            let bytes = self.encryptor.encrypt(&vector, at, rng)?.to_bytes()?;
+            model.push(&bytes).map_err(|error| {
+                failed = Some(error);
+                he_traits::Error::malformed("model", "its file could not be written")
+            })?;
+            done += 1;
+            progress(done);
+            Ok(())
+        });
+        // What became of the file says more than that a step failed.
+        failed.map_or(outcome.map_err(Error::from), Err)
     }
 
     /// Decrypts all results. `progress` hears of every sample.

@@ -9,7 +9,7 @@ use nn_layers::{Keeping, Network, Program, Weights};
 
 use crate::container::{Reader, Writer};
 use crate::error::{Error, Result};
-use crate::header::{Header, Kind};
+use crate::header::{Header, Kind, WeightsAre};
 use crate::setup::Setup;
 
 /// A server that is ready for requests under one owner's keys.
@@ -19,6 +19,8 @@ pub struct Server<S: Scheme> {
     keys_name: String,
     evaluator: S::Evaluator,
     prepared: Prepared<S::Evaluator>,
+    /// Number of the encrypted weights.
+    model: Option<String>,
 }
 
 impl<S: Scheme> Server<S> {
@@ -35,6 +37,60 @@ impl<S: Scheme> Server<S> {
         keep: impl FnOnce(&Program, &Profile) -> nn_layers::Result<Keeping>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Self> {
+        let (setup, evaluator) = Self::read_keys(&mut keys, network, Some(weights))?;
+        if setup.weights == WeightsAre::Encrypted {
+            return Err(foreign(keys.name(), WeightsAre::Encrypted, "this server", WeightsAre::Clear));
+        }
+        let keeping = keep(&setup.program, &setup.profile)?;
+        let prepared = setup.program.prepare(&evaluator, keeping, progress)?;
+        let (header, name) = (keys.header().clone(), keys.name().to_owned());
+        Ok(Self { setup, keys: header, keys_name: name, evaluator, prepared, model: None })
+    }
+
+    /// Reads evaluation keys and the encrypted weights of `network`: no weights are known here. `progress` hears of every step.
+    ///
+    /// `fits` is told the bytes that a run is expected to hold before the weights are read, and may refuse.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] when the keys or the model were made for something else; [`Error::Malformed`], [`Error::Scheme`].
+    pub fn open_encrypted<K: Read + Seek, M: Read + Seek>(
+        mut keys: Reader<K>,
+        mut model: Reader<M>,
+        network: &Network,
+        fits: impl FnOnce(&Setup<S>) -> Result<()>,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Self> {
+        model.header().belongs(model.name(), keys.header(), keys.name())?;
+        let (setup, evaluator) = Self::read_keys(&mut keys, network, None)?;
+        fits(&setup)?;
+        let expected = setup.program.encrypted_weights(&setup.profile)?.ciphertexts;
+        if model.entries() != expected as u64 {
+            let reason = format!("it holds {} ciphertexts, the network needs {expected}", model.entries());
+            return Err(Error::malformed(model.name(), reason));
+        }
+        let mut failed = None;
+        let next = &mut |_| {
+            let entry = model.entry().map_err(|error| {
+                failed = Some(error);
+                he_traits::Error::malformed("model", "its file could not be read")
+            })?;
+            S::Ciphertext::from_bytes(&entry, &setup.params)
+        };
+        let prepared = setup.program.prepare_encrypted(&evaluator, next, progress);
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        model.finish()?;
+        let (header, name) = (keys.header().clone(), keys.name().to_owned());
+        let model = model.header().model.clone();
+        Ok(Self { setup, keys: header, keys_name: name, evaluator, prepared: prepared?, model })
+    }
+
+    fn read_keys<R: Read + Seek>(
+        keys: &mut Reader<R>,
+        network: &Network,
+        weights: Option<&Weights>,
+    ) -> Result<(Setup<S>, S::Evaluator)> {
         let params = keys.entry()?;
         let setup = Setup::<S>::from_file(network, weights, keys.header(), &params, keys.name())?;
         let bytes = keys.entry()?;
@@ -42,10 +98,7 @@ impl<S: Scheme> Server<S> {
         let evaluation = S::EvaluationKeys::from_bytes(&bytes, &setup.params)?;
         drop(bytes);
         let evaluator = S::evaluator(&setup.params, evaluation)?;
-        let keeping = keep(&setup.program, &setup.profile)?;
-        let prepared = setup.program.prepare(&evaluator, keeping, progress)?;
-        let (header, name) = (keys.header().clone(), keys.name().to_owned());
-        Ok(Self { setup, keys: header, keys_name: name, evaluator, prepared })
+        Ok((setup, evaluator))
     }
 
     /// What is computed, and at which parameters.
@@ -61,6 +114,7 @@ impl<S: Scheme> Server<S> {
         request.belongs(name, &self.keys, &self.keys_name)?;
         Ok(Header {
             samples: request.samples,
+            model: self.model.clone(),
             ciphertexts: self.setup.program.output_layout().blocks() as u64,
             ..self.setup.header(Kind::Results, &self.keys.keys)
         })
@@ -116,5 +170,15 @@ impl<S: Scheme> Server<S> {
             done += count;
         }
         request.finish()
+    }
+}
+
+fn foreign(file: &str, made_for: WeightsAre, other: &str, needed: WeightsAre) -> Error {
+    Error::Foreign {
+        file: file.to_owned(),
+        what: "weights",
+        made_for: made_for.to_string(),
+        other: other.to_owned(),
+        needed: needed.to_string(),
     }
 }

@@ -3,12 +3,13 @@
 use he_traits::wire::{Decode, Encode, fingerprint};
 use he_traits::{Profile, Scheme};
 use nn_layers::compile::{Compiled, Options, compile, compile_for};
-use nn_layers::program::Program;
+use nn_layers::encrypted::{compile_pattern, pattern_weights};
+use nn_layers::program::{Program, SymbolicRun};
 use nn_layers::{Network, Tensor, Weights};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::header::{Header, Kind, NetworkTag, digest, hex, short};
+use crate::header::{Header, Kind, NetworkTag, WeightsAre, digest, hex, short};
 
 /// A network compiled for a scheme at certain parameters.
 pub struct Setup<S: Scheme> {
@@ -16,8 +17,10 @@ pub struct Setup<S: Scheme> {
     pub params: S::Params,
     /// Their description.
     pub profile: Profile,
-    /// What is computed.
+    /// What is computed; where the weights are encrypted, the pattern of it.
     pub program: Program,
+    /// How the server holds the weights.
+    pub weights: WeightsAre,
     tag: NetworkTag,
     fingerprint: String,
     digest: String,
@@ -48,16 +51,39 @@ impl<S: Scheme> Setup<S> {
     pub fn of(network: &Network, weights: &Weights, compiled: Compiled<S>) -> Result<Self> {
         let tag = NetworkTag::new(network, weights, compiled.program.network());
         // Compiled once more from what the files will carry, so that both sides have the same program to the last bit.
-        Self::from_tag(network, weights, tag, compiled.params, compiled.profile)
+        Self::from_tag(network, Some(weights), tag, compiled.params, compiled.profile)
     }
 
-    /// Compiles again what a file was made for, from its header and its parameters: no calibration data are needed.
+    /// As [`Setup::of`], for weights that are to be encrypted: neither the setup nor a header made of it tells anything of them but the
+    /// polynomials that were fitted for them.
     ///
     /// # Errors
-    /// [`Error::Foreign`] when the file was made for another scheme, network or version; [`Error::Scheme`] for parameters that are none.
+    /// Those of the parameters' bytes.
+    pub fn with_encrypted_weights(network: &Network, compiled: Compiled<S>) -> Result<Self> {
+        let tag = NetworkTag::new(network, &pattern_weights(network), compiled.program.network());
+        Self::from_tag(network, None, tag, compiled.params, compiled.profile)
+    }
+
+    /// What the program needs and costs for one sample: its keys above all.
+    ///
+    /// # Errors
+    /// As [`Program::symbolic`].
+    pub fn symbolic(&self) -> Result<SymbolicRun> {
+        Ok(match self.weights {
+            WeightsAre::Clear => self.program.symbolic(&self.profile)?,
+            WeightsAre::Encrypted => self.program.symbolic_encrypted(&self.profile, 1)?,
+        })
+    }
+
+    /// Compiles again what a file was made for, from its header and its parameters: no calibration data are needed, and no weights where they
+    /// are encrypted.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] when the file was made for another scheme, network or version, or for weights that are not clear where there are none
+    /// here; [`Error::Scheme`] for parameters that are none.
     pub fn from_file(
         network: &Network,
-        weights: &Weights,
+        weights: Option<&Weights>,
         header: &Header,
         params: &[u8],
         file: &str,
@@ -72,7 +98,15 @@ impl<S: Scheme> Setup<S> {
         if header.scheme != S::NAME {
             return Err(foreign("scheme", &header.scheme, "this side", S::NAME));
         }
-        let own = digest(network, weights);
+        let weights = match (header.weights, weights) {
+            (WeightsAre::Encrypted, _) => None,
+            (WeightsAre::Clear, Some(weights)) => Some(weights),
+            (made_for @ WeightsAre::Clear, None) => {
+                let (made_for, needed) = (made_for.to_string(), WeightsAre::Encrypted.to_string());
+                return Err(foreign("weights", &made_for, "this side", &needed));
+            }
+        };
+        let own = weights.map_or_else(|| digest(network, &pattern_weights(network)), |w| digest(network, w));
         if header.network.digest != own {
             let made_for =
                 format!("{} with weights and graph {}", header.network.name, short(&header.network.digest));
@@ -95,7 +129,7 @@ impl<S: Scheme> Setup<S> {
 
     fn from_tag(
         network: &Network,
-        weights: &Weights,
+        weights: Option<&Weights>,
         tag: NetworkTag,
         params: S::Params,
         profile: Profile,
@@ -104,10 +138,14 @@ impl<S: Scheme> Setup<S> {
         // Every activation is settled: no range of any input plays a role any more.
         let shape: Vec<usize> = std::iter::once(1).chain(network.input_shape().iter().copied()).collect();
         let options = Options { lower_degrees: false, ..Options::default() };
-        let program = compile_for(&compiled, weights, &Tensor::zeros(&shape), &options, &profile)?;
+        let program = match weights {
+            Some(weights) => compile_for(&compiled, weights, &Tensor::zeros(&shape), &options, &profile)?,
+            None => compile_pattern(&compiled, &profile)?,
+        };
+        let are = if weights.is_some() { WeightsAre::Clear } else { WeightsAre::Encrypted };
         let fingerprint = format!("{:016x}", fingerprint(&params.to_bytes()?));
         let digest = program_digest(&program);
-        Ok(Self { params, profile, program, tag, fingerprint, digest })
+        Ok(Self { params, profile, program, weights: are, tag, fingerprint, digest })
     }
 
     /// The header of a file of `kind` for the key of number `keys`.
@@ -122,6 +160,8 @@ impl<S: Scheme> Setup<S> {
             network: self.tag.clone(),
             program: self.digest.clone(),
             henna: env!("CARGO_PKG_VERSION").to_owned(),
+            weights: self.weights,
+            model: None,
             samples: 0,
             ciphertexts: 0,
         }

@@ -264,6 +264,8 @@ proptest! {
     fn no_bytes_make_a_reader_panic(start in 0usize..64, tail in proptest::collection::vec(any::<u8>(), 0..300)) {
         let folder = tempfile::tempdir().unwrap();
         let header = exchange::Header {
+            weights: exchange::WeightsAre::Clear,
+            model: None,
             kind: Kind::Request,
             scheme: "more".to_owned(),
             parameters: String::new(),

@@ -110,12 +110,81 @@ pub(crate) fn encrypted<E: Evaluator>(
     store(map, schedule, slots, at, |diagonal| Ok(Stored::Encrypted(encrypt(&diagonal)?)))
 }
 
+/// The map of `pattern` from the ciphertexts of its diagonals, which `next` gives in the order of [`vectors`].
+///
+/// # Errors
+/// As [`prepare`], and those of `next`.
+pub(crate) fn from_ciphertexts<E: Evaluator>(
+    pattern: &LinearMap,
+    schedule: &Schedule,
+    slots: usize,
+    at: Level,
+    next: &mut dyn FnMut() -> Result<E::Ciphertext>,
+) -> Result<Map<E>> {
+    assemble(pattern, schedule, slots, at, |terms| {
+        let stored = |(in_block, baby, _)| Ok(Term { in_block, baby, diagonal: Stored::Encrypted(next()?) });
+        terms.into_iter().map(stored).collect()
+    })
+}
+
+/// The diagonals of `map` that the schedule multiplies where `pattern` says which there are: output block by output block, giant step by
+/// giant step. What `map` does not have is zeros.
+///
+/// # Errors
+/// [`Error::Shape`] when `map` has a diagonal that `pattern` has not; [`Error::Schedule`] when the schedule does not cover the
+/// pattern; those of `visit`.
+pub(crate) fn vectors(
+    pattern: &LinearMap,
+    map: &LinearMap,
+    schedule: &BabyGiant,
+    slots: usize,
+    visit: &mut dyn FnMut(Diagonal) -> Result<()>,
+) -> Result<()> {
+    let foreign =
+        || Error::shape("encrypted map", "a map of its pattern", "diagonals that the pattern has not");
+    if map.shape() != pattern.shape() || map.copies() != pattern.copies() {
+        return Err(foreign());
+    }
+    for out_block in 0..pattern.geometry(slots)?.out_blocks {
+        let mut values = groups(map, schedule, slots, out_block)?;
+        for (giant, terms) in groups(pattern, schedule, slots, out_block)? {
+            let own = values.remove(&giant).unwrap_or_default().into_iter();
+            let mut own: BTreeMap<(usize, usize), Diagonal> =
+                own.map(|(in_block, baby, diagonal)| ((in_block, baby), diagonal)).collect();
+            for (in_block, baby, _) in terms {
+                visit(own.remove(&(in_block, baby)).unwrap_or(Diagonal::Constant(0.0)))?;
+            }
+            if !own.is_empty() {
+                return Err(foreign());
+            }
+        }
+        if !values.is_empty() {
+            return Err(foreign());
+        }
+    }
+    Ok(())
+}
+
 fn store<E: Evaluator>(
     map: &LinearMap,
     schedule: &Schedule,
     slots: usize,
     at: Level,
     stored: impl Fn(Diagonal) -> Result<Stored<E>> + Sync,
+) -> Result<Map<E>> {
+    assemble(map, schedule, slots, at, |terms| {
+        let term = |(in_block, baby, diagonal)| Ok(Term { in_block, baby, diagonal: stored(diagonal)? });
+        terms.into_par_iter().map(term).collect()
+    })
+}
+
+/// The map with the terms of each giant step as `terms` makes them.
+fn assemble<E: Evaluator>(
+    map: &LinearMap,
+    schedule: &Schedule,
+    slots: usize,
+    at: Level,
+    mut terms: impl FnMut(Vec<(usize, usize, Diagonal)>) -> Result<Vec<Term<E>>>,
 ) -> Result<Map<E>> {
     at.spend("linear", 1)?;
     let geometry = map.geometry(slots)?;
@@ -131,12 +200,7 @@ fn store<E: Evaluator>(
                 baby.insert(*baby_step);
             }
         }
-        let groups = groups.into_iter().map(|(step, terms)| {
-            let terms = terms
-                .into_par_iter()
-                .map(|(in_block, baby, diagonal)| Ok(Term { in_block, baby, diagonal: stored(diagonal)? }));
-            Ok(Giant { step, terms: terms.collect::<Result<_>>()? })
-        });
+        let groups = groups.into_iter().map(|(step, group)| Ok(Giant { step, terms: terms(group)? }));
         giant.push(groups.collect::<Result<_>>()?);
     }
     let baby = baby.into_iter().map(|steps| steps.into_iter().collect()).collect();

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::capability::{Absent, Complex, Exact, Refresh};
 use crate::wire::{Decode, Encode};
 use crate::{
-    Diagonal, Function, Level, LinearMap, Polynomial, Profile, Requirements, Result, Schedule, Step, defaults,
+    Diagonal, EncryptedMatrix, Error, Function, Level, LinearMap, Polynomial, Profile, Requirements, Result,
+    Schedule, Step, defaults,
 };
 
 /// What a prepared map keeps in memory.
@@ -156,6 +157,25 @@ pub trait Evaluator: Send + Sync + Sized {
         function: Option<Function>,
     ) -> Result<Vec<Self::Ciphertext>> {
         defaults::layer_by_steps(self, x, map, bias, function)
+    }
+
+    /// Applies a sparse matrix with encrypted entries to one or several values, back to back in `x` as in [`Evaluator::linear`]: row `r` of
+    /// the result is the sum of weight times column over the row's entries. For schemes of
+    /// [`LinearStyle::Matrix`](crate::LinearStyle::Matrix); the others take encrypted maps by diagonals
+    /// ([`EncryptedMap`](crate::EncryptedMap)).
+    ///
+    /// # Errors
+    /// As [`Evaluator::linear`]; [`crate::Error::MissingRelinearisation`]; [`crate::Error::Unsupported`] where a scheme has no such product.
+    fn linear_encrypted(
+        &self,
+        x: &[&Self::Ciphertext],
+        matrix: &EncryptedMatrix<Self::Ciphertext>,
+    ) -> Result<Vec<Self::Ciphertext>> {
+        let _ = x;
+        Err(Error::Unsupported {
+            backend: self.profile().backend.clone(),
+            what: format!("multiply by {matrix:?}: its maps run by diagonals"),
+        })
     }
 
     /// Slot by slot difference, at the operands' common level.

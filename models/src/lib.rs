@@ -2,6 +2,15 @@
 //!
 //! [`registry()`] lists the [`Model`]s: each names its network, its committed weights, samples to try it on, and what it is
 //! judged by.
+//!
+//! ```
+//! let model = models::find("fcnn-wbc")?;
+//! let (network, stored) = ((model.network)()?, model.weights()?);
+//! let samples = (model.test_samples)(4, &stored)?.inputs;
+//! let figures = nn_layers::clear::run(&network, &stored.weights, &samples)?;
+//! assert_eq!(figures.shape(), [4, 12]);
+//! # Ok::<(), models::ModelError>(())
+//! ```
 
 pub mod cache;
 pub mod chestxray;

@@ -186,6 +186,19 @@ pub enum Error {
         /// Slots of the evaluator.
         got: usize,
     },
+    /// Weights that are to be encrypted lead to other steps than generic weights would.
+    #[error(
+        "{network} cannot hide its weights: they give {step} {what} than the layers alone would, as zeros or equal factors do; \
+         replace them by small random numbers"
+    )]
+    Pattern {
+        /// Name of the network.
+        network: String,
+        /// Name of the first step that differs.
+        step: String,
+        /// In what.
+        what: String,
+    },
     /// Decrypted blocks do not fit the layout of the result.
     #[error("a result of {expected} blocks of {slots} slots was expected, got blocks of {got:?} slots")]
     Blocks {

@@ -23,6 +23,7 @@
 pub mod approx;
 pub mod clear;
 pub mod compile;
+pub mod encrypted;
 pub mod error;
 pub mod fold;
 pub mod graph;
@@ -30,6 +31,8 @@ pub mod keeping;
 pub mod layers;
 pub mod lower;
 pub mod onnx;
+#[cfg(feature = "client")]
+mod owner;
 pub mod pack;
 pub mod plan;
 pub mod program;
@@ -40,6 +43,7 @@ pub mod weights;
 
 pub use approx::{ActivationRecord, Degree, Replacement};
 pub use compile::{Compiled, Options, compile, compile_for};
+pub use encrypted::EncryptedProgram;
 pub use error::{Error, Result, TooDeep};
 pub use graph::{Network, NetworkBuilder, Node, NodeId};
 pub use keeping::{Keeping, MapCost, MapId};

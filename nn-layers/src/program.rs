@@ -182,6 +182,11 @@ impl Program {
         &self.activations
     }
 
+    /// Takes over what became of each activation from the program in which they were replaced.
+    pub fn copy_activations(&mut self, from: &Program) {
+        self.activations.clone_from(&from.activations);
+    }
+
     /// The network that the program computes: fitted polynomials stand where functions were replaced.
     pub fn network(&self) -> &Network {
         &self.network

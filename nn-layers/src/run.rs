@@ -1,16 +1,18 @@
 //! Running a program on an evaluator.
 
-use std::borrow::Cow;
+mod step;
+
 use std::cell::Cell;
 use std::time::Instant;
 
-use he_traits::{Diagonal, Evaluator, Keep, Level};
+use he_traits::{Diagonal, EncryptedMap, Evaluator, Keep, Level};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::fold::ValueId;
 use crate::keeping::{Keeping, MapId};
 use crate::program::{Program, Step, StepKind, Term};
+use step::run_step;
 
 /// What an observer is told: a step is about to run, or has run.
 #[derive(Debug, Clone, Copy)]
@@ -47,14 +49,22 @@ fn tell(
 
 /// A step with its operands encoded for one evaluator.
 enum PreparedStep<E: Evaluator> {
-    Linear { terms: Vec<PreparedTerm<E>>, bias: Option<Vec<E::Addend>> },
-    Product([PreparedTerm<E>; 2]),
+    Linear { terms: Vec<PreparedTerm<E>>, bias: Bias<E> },
+    Product(Box<[PreparedTerm<E>; 2]>),
     Pointwise(ValueId),
 }
 
 enum PreparedTerm<E: Evaluator> {
     Value(ValueId),
     Mapped(ValueId, E::Map),
+    Encrypted(ValueId, EncryptedMap<E>),
+}
+
+/// One vector an output block, where there are any.
+enum Bias<E: Evaluator> {
+    Zeros,
+    Plain(Vec<E::Addend>),
+    Encrypted(Vec<E::Ciphertext>),
 }
 
 /// A program with all its plaintext operands encoded for one evaluator; it owns them, and can run any number of times.
@@ -79,33 +89,76 @@ impl Program {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Prepared<E>> {
         let keeping = keep.into();
+        Prepared::new(self, evaluator, progress, |index, step| {
+            prepare_step(evaluator, step, |term| keeping.of(MapId { step: index, term }))
+        })
+    }
+}
+
+impl<E: Evaluator> Prepared<E> {
+    /// The steps as `prepare` makes them, one after the other.
+    fn new(
+        program: &Program,
+        evaluator: &E,
+        progress: &mut dyn FnMut(Progress<'_>),
+        mut prepare: impl FnMut(usize, &Step) -> he_traits::Result<PreparedStep<E>>,
+    ) -> Result<Prepared<E>> {
         let slots = evaluator.profile().slots;
-        if slots != self.slots {
-            return Err(Error::Slots { expected: self.slots, got: slots });
+        if slots != program.slots {
+            return Err(Error::Slots { expected: program.slots, got: slots });
         }
-        let mut steps = Vec::with_capacity(self.steps.len());
-        for (index, step) in self.steps.iter().enumerate() {
-            let prepared = observed(self, index, step, progress, || {
-                prepare_step(evaluator, step, |term| keeping.of(MapId { step: index, term }))
-            })?;
-            steps.push(prepared);
+        let mut steps = Vec::with_capacity(program.steps.len());
+        for (index, step) in program.steps.iter().enumerate() {
+            steps.push(observed(program, index, step, progress, || prepare(index, step))?);
         }
-        let mut last_read: Vec<usize> = (0..=self.steps.len()).map(|value| value.saturating_sub(1)).collect();
-        for (index, step) in self.steps.iter().enumerate() {
+        let mut last_read: Vec<usize> =
+            (0..=program.steps.len()).map(|value| value.saturating_sub(1)).collect();
+        for (index, step) in program.steps.iter().enumerate() {
             for value in step.inputs() {
                 if let Some(last) = last_read.get_mut(value.index()) {
                     *last = index;
                 }
             }
         }
-        if let Some(last) = last_read.get_mut(self.output.index()) {
+        if let Some(last) = last_read.get_mut(program.output.index()) {
             *last = usize::MAX;
         }
-        Ok(Prepared { program: self.clone(), steps, last_read })
+        Ok(Prepared { program: program.clone(), steps, last_read })
     }
-}
 
-impl<E: Evaluator> Prepared<E> {
+    /// The steps of a pattern with encrypted maps and biases, of which `next` gives the ciphertexts.
+    pub(crate) fn encrypted(
+        program: &Program,
+        evaluator: &E,
+        next: &mut dyn FnMut(Level) -> he_traits::Result<E::Ciphertext>,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Prepared<E>> {
+        let slots = program.slots;
+        Prepared::new(program, evaluator, progress, |_, step| {
+            let StepKind::Linear { terms, bias, .. } = &step.kind else {
+                return prepare_step(evaluator, step, |_| Keep::Encoded);
+            };
+            let mut prepared = Vec::with_capacity(terms.len());
+            for term in terms {
+                prepared.push(match term {
+                    Term::Value(value) => PreparedTerm::Value(*value),
+                    Term::Mapped { value, map, schedule, .. } => {
+                        let next = &mut || next(step.before);
+                        let map = EncryptedMap::from_ciphertexts(map, schedule, slots, step.before, next)?;
+                        PreparedTerm::Encrypted(*value, map)
+                    }
+                });
+            }
+            let bias = match bias {
+                None => Bias::Zeros,
+                Some(blocks) => Bias::Encrypted(
+                    blocks.iter().map(|_| next(step.after)).collect::<he_traits::Result<_>>()?,
+                ),
+            };
+            Ok(PreparedStep::Linear { terms: prepared, bias })
+        })
+    }
+
     /// The program.
     pub fn program(&self) -> &Program {
         &self.program
@@ -237,115 +290,19 @@ fn prepare_step<E: Evaluator>(
     };
     match &step.kind {
         StepKind::Product { operands: [a, b], .. } => {
-            Ok(PreparedStep::Product([prepare_term((0, a))?, prepare_term((1, b))?]))
+            Ok(PreparedStep::Product(Box::new([prepare_term((0, a))?, prepare_term((1, b))?])))
         }
         StepKind::Linear { terms, bias, .. } => {
             let terms = terms.iter().enumerate().map(prepare_term).collect::<he_traits::Result<Vec<_>>>()?;
             let encode = |block: &Diagonal| e.encode_addend(block, step.after);
-            let bias = bias.as_ref().map(|blocks| blocks.iter().map(encode).collect()).transpose()?;
+            let bias = match bias {
+                None => Bias::Zeros,
+                Some(blocks) => Bias::Plain(blocks.iter().map(encode).collect::<he_traits::Result<_>>()?),
+            };
             Ok(PreparedStep::Linear { terms, bias })
         }
         StepKind::Polynomial { input, .. } | StepKind::Exact { input, .. } => {
             Ok(PreparedStep::Pointwise(*input))
         }
     }
-}
-
-/// All blocks of all samples of a step's value.
-fn run_step<E: Evaluator>(
-    e: &E,
-    step: &Step,
-    prepared: &PreparedStep<E>,
-    values: &[Vec<E::Ciphertext>],
-    blocks: usize,
-) -> he_traits::Result<Vec<E::Ciphertext>> {
-    let at = |value: &ValueId| values.get(value.index()).map_or(&[][..], Vec::as_slice);
-    match (prepared, &step.kind) {
-        (PreparedStep::Linear { terms, bias }, StepKind::Linear { function, .. })
-            if let [PreparedTerm::Mapped(value, map)] = &**terms =>
-        {
-            let x = at_level(e, at(value), step.before)?;
-            e.layer(&x.iter().collect::<Vec<_>>(), map, bias.as_deref(), *function)
-        }
-        (PreparedStep::Linear { terms, bias }, _) => {
-            let mut sum: Option<Vec<E::Ciphertext>> = None;
-            for term in terms {
-                let term = run_term(e, term, &at, [step.before, step.after])?;
-                sum = Some(match sum {
-                    None => term,
-                    Some(sum) => sum
-                        .par_iter()
-                        .zip(&term)
-                        .map(|(a, b)| e.add(a, b))
-                        .collect::<he_traits::Result<_>>()?,
-                });
-            }
-            let sum = sum.unwrap_or_default();
-            match bias {
-                None => Ok(sum),
-                Some(bias) => {
-                    let bias_of = |index: usize| bias.get(index % blocks.max(1));
-                    sum.par_iter()
-                        .enumerate()
-                        .map(|(index, x)| bias_of(index).map_or_else(|| Ok(x.clone()), |b| e.add_plain(x, b)))
-                        .collect()
-                }
-            }
-        }
-        (PreparedStep::Product([a, b]), StepKind::Product { at: level, .. }) => {
-            let (a, b) =
-                (run_term(e, a, &at, [step.before, *level])?, run_term(e, b, &at, [step.before, *level])?);
-            a.par_iter().zip(&b).map(|(a, b)| e.mul(a, b)).collect()
-        }
-        (PreparedStep::Pointwise(input), StepKind::Polynomial { polynomial, .. }) => {
-            at(input).par_iter().map(|x| e.polynomial(x, polynomial)).collect()
-        }
-        (PreparedStep::Pointwise(input), StepKind::Exact { function, .. }) => {
-            let Some(exact) = e.exact() else {
-                return Err(he_traits::Error::Unsupported {
-                    backend: e.profile().backend.clone(),
-                    what: format!("compute {} exactly", function.name()),
-                });
-            };
-            at(input).par_iter().map(|x| he_traits::Exact::apply(&exact, x, *function)).collect()
-        }
-        (PreparedStep::Pointwise(_) | PreparedStep::Product(_), _) => {
-            Err(he_traits::Error::shape("run", "steps as they were prepared", "another program's steps"))
-        }
-    }
-}
-
-/// A term with the maps' operands and the result at `levels`.
-fn run_term<'a, E: Evaluator>(
-    e: &E,
-    term: &PreparedTerm<E>,
-    at: &impl Fn(&ValueId) -> &'a [E::Ciphertext],
-    [before, after]: [Level; 2],
-) -> he_traits::Result<Vec<E::Ciphertext>>
-where
-    E::Ciphertext: 'a,
-{
-    match term {
-        PreparedTerm::Value(value) => dropped(e, at(value), after),
-        PreparedTerm::Mapped(value, map) => {
-            let x = at_level(e, at(value), before)?;
-            e.linear(&x.iter().collect::<Vec<_>>(), map)
-        }
-    }
-}
-
-/// The ciphertexts at `level`, dropped to it where they are above.
-fn at_level<'a, E: Evaluator>(
-    e: &E,
-    x: &'a [E::Ciphertext],
-    level: Level,
-) -> he_traits::Result<Cow<'a, [E::Ciphertext]>> {
-    if x.iter().all(|x| e.level(x) == level) {
-        return Ok(Cow::Borrowed(x));
-    }
-    dropped(e, x, level).map(Cow::Owned)
-}
-
-fn dropped<E: Evaluator>(e: &E, x: &[E::Ciphertext], level: Level) -> he_traits::Result<Vec<E::Ciphertext>> {
-    x.par_iter().map(|x| e.drop_to(x, level)).collect()
 }

@@ -41,7 +41,7 @@ pub(crate) fn head(request: &Request, count: usize) -> Result<Comparison, Failur
         },
         samples: count,
         threads: request.threads,
-        backends: request.backends.iter().map(|name| (*name).to_owned()).collect(),
+        backends: request.columns.iter().map(|column| column.label()).collect(),
         metric: MetricRecord {
             name: metric.name.to_owned(),
             unit: metric.unit.to_owned(),

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use exchange::WeightsAre;
+
 use crate::args::CompareArgs;
 use crate::backends;
 use crate::failure::Failure;
 use crate::job::{Job, Subject};
-use crate::record::Plan;
+use crate::record::{Plan, label};
 
 /// Samples when none are asked for: these at least, for an error relative to the RMS of the outputs to mean something ...
 const LEAST: usize = 16;
@@ -25,7 +27,7 @@ pub(crate) struct Request {
     model: String,
     pub(crate) weights: Option<PathBuf>,
     inputs: Vec<PathBuf>,
-    pub(crate) backends: Vec<&'static str>,
+    pub(crate) columns: Vec<Column>,
     pub(crate) threads: usize,
     pub(crate) memory: Option<u64>,
     pub(crate) json: bool,
@@ -33,6 +35,19 @@ pub(crate) struct Request {
     pub(crate) records: Option<PathBuf>,
     samples: Option<usize>,
     runs: Option<usize>,
+}
+
+/// One column of the comparison.
+#[derive(Clone, Copy)]
+pub(crate) struct Column {
+    pub(crate) backend: &'static str,
+    pub(crate) weights: WeightsAre,
+}
+
+impl Column {
+    pub(crate) fn label(self) -> String {
+        label(self.backend, self.weights)
+    }
 }
 
 /// How much is run.
@@ -45,7 +60,14 @@ pub(crate) struct Sizes {
 impl Request {
     /// Checks what was typed.
     pub(crate) fn check(args: &CompareArgs) -> Result<Self, Failure> {
-        let backends = backends::in_form(&args.model.backend, args.model.more_form)?;
+        let forms: &[WeightsAre] = match args.model.encrypt_model {
+            true => &[WeightsAre::Clear, WeightsAre::Encrypted],
+            false => &[WeightsAre::Clear],
+        };
+        let columns = backends::in_form(&args.model.backend, args.model.more_form)?
+            .into_iter()
+            .flat_map(|backend| forms.iter().map(move |weights| Column { backend, weights: *weights }))
+            .collect();
         let subject = Subject::load_with(&args.model.model, args.model.weights.as_ref(), &args.model.inputs)?;
         let samples = args.samples.map(|samples| samples as usize);
         // Missing data and a number of samples that is not there are found now, and not after the keys.
@@ -57,7 +79,7 @@ impl Request {
             model: args.model.model.clone(),
             weights: args.model.weights.clone(),
             inputs: args.model.inputs.clone(),
-            backends,
+            columns,
             threads: args.threads.map_or(cores, usize::from),
             memory: args.model.memory,
             json: args.model.json,
@@ -83,13 +105,14 @@ impl Request {
     }
 
     /// One backend's part.
-    pub(crate) fn job(&self, comparison: &str, backend: &str, samples: usize, runs: usize) -> Job {
+    pub(crate) fn job(&self, comparison: &str, column: Column, samples: usize, runs: usize) -> Job {
         Job {
             comparison: comparison.to_owned(),
             model: self.model.clone(),
             weights: self.weights.clone(),
             inputs: self.inputs.clone(),
-            backend: backend.to_owned(),
+            backend: column.backend.to_owned(),
+            weights_are: column.weights,
             samples,
             threads: self.threads,
             memory: self.memory,

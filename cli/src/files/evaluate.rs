@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use clap::Args;
 use exchange::server::Server;
-use exchange::{Kind, Reader, Writer};
+use exchange::{Kind, Reader, Setup, WeightsAre, Writer};
 use he_traits::{Profile, Scheme};
-use nn_layers::Program;
 use nn_layers::run::Progress;
+use nn_layers::{Network, Program, Weights};
 
-use super::{Done, open, use_threads};
+use super::{Done, MODEL, use_threads, who_sees};
 use crate::backends::{self, ServerTask};
 use crate::failure::Failure;
 use crate::job::Subject;
@@ -34,6 +34,9 @@ pub(crate) struct EvaluateArgs {
     /// Threads; all of the machine when absent
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
+    /// The encrypted weights, where the keys are for such; model.henna beside the keys when absent
+    #[arg(long, value_name = "FILE", conflicts_with = "weights")]
+    pub(crate) model: Option<PathBuf>,
     /// Memory to take, such as 12GB: weights that do not fit encoded are encoded on the fly; most of what is free when absent
     #[arg(long, value_name = "BYTES", value_parser = crate::units::parse_bytes)]
     pub(crate) memory: Option<u64>,
@@ -44,27 +47,69 @@ pub(crate) struct EvaluateArgs {
 
 struct Evaluate<'a> {
     args: &'a EvaluateArgs,
-    subject: &'a Subject,
+    network: &'a Network,
+    weights: At<'a>,
     keys: Reader,
     request: Reader,
+}
+
+/// The weights, where the server has them.
+enum At<'a> {
+    Clear(&'a Weights),
+    Encrypted(Box<Reader>),
+}
+
+impl At<'_> {
+    /// The server that is ready for requests.
+    fn open<S: Scheme>(
+        self,
+        keys: Reader,
+        network: &Network,
+        memory: Option<u64>,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Server<S>, Failure> {
+        match self {
+            At::Clear(weights) => {
+                let keep = |program: &Program, profile: &Profile| {
+                    planning::within(program, profile, memory).map(|(_, keeping)| keeping)
+                };
+                Ok(Server::<S>::open(keys, network, weights, keep, progress)?)
+            }
+            At::Encrypted(model) => {
+                // A failure of this program's own is kept aside: the callback speaks of files.
+                let mut refused = None;
+                let fits = |setup: &Setup<S>| {
+                    let weights = setup.program.encrypted_weights(&setup.profile)?;
+                    let total = setup.symbolic()?.memory.total();
+                    planning::fits(network, S::NAME, weights, total, memory).map_err(|failure| {
+                        let file = setup.program.network().name().to_owned();
+                        let error = exchange::Error::Malformed { file, reason: failure.to_string() };
+                        refused = Some(failure);
+                        error
+                    })
+                };
+                let server = Server::<S>::open_encrypted(keys, *model, network, fits, progress);
+                refused.map_or(server.map_err(Failure::from), Err)
+            }
+        }
+    }
 }
 
 impl ServerTask for Evaluate<'_> {
     type Output = Result<(), Failure>;
 
     fn run<S: Scheme>(self) -> Self::Output {
-        let Self { args, subject, keys, mut request } = self;
+        let Self { args, network, weights, keys, mut request } = self;
         // Checked before any weight is encoded: this is the cheap part.
         request.header().belongs(request.name(), keys.header(), keys.name())?;
         let start = Instant::now();
         let bar = Bar::units("prepare");
-        let keep = |program: &Program, profile: &Profile| {
-            planning::within(program, profile, args.memory).map(|(_, keeping)| keeping)
-        };
-        let server = Server::<S>::open(keys, &subject.network, &subject.weights.weights, keep, &mut |at| {
+        let server = weights.open::<S>(keys, network, args.memory, &mut |at| {
             bar.show(at.index as u64, at.count as u64, at.step.name.clone());
         })?;
         bar.finish();
+        let setup = server.setup();
+        eprintln!("{}", who_sees(setup.weights, &setup.profile.security));
         let header = server.results_header(request.header(), request.name())?;
         let prepare = start.elapsed().as_secs_f64();
         let work = Work::of(&server, header.samples)?;
@@ -78,11 +123,16 @@ impl ServerTask for Evaluate<'_> {
         let mut results = Writer::create(&args.out, &header)?;
         interrupt::remove_on_interrupt(results.part());
         let bar = Bar::work("evaluate");
-        server.evaluate(&mut request, &mut results, &mut |done, at| work.show(&bar, done, at))?;
+        let mut computing = 0.0;
+        server.evaluate(&mut request, &mut results, &mut |done, at| {
+            computing += at.seconds.unwrap_or_default();
+            work.show(&bar, done, at);
+        })?;
         bar.finish();
-        let elapsed = start.elapsed().as_secs_f64();
         let bytes = results.finish()?;
-        Done { prepare_seconds: Some(prepare), ..Done::of("evaluate", &header, elapsed) }
+        let elapsed = start.elapsed().as_secs_f64();
+        let timed = Done::of("evaluate", &header, elapsed);
+        Done { prepare_seconds: Some(prepare), computing_seconds: Some(computing), ..timed }
             .file(
                 &args.out,
                 format!("{}, encrypted, for the owner", units::count(header.samples, "result")),
@@ -105,7 +155,7 @@ struct Work {
 impl Work {
     fn of<S: Scheme>(server: &Server<S>, samples: u64) -> Result<Self, Failure> {
         let setup = server.setup();
-        let steps = setup.program.symbolic(&setup.profile)?.steps;
+        let steps = setup.symbolic()?.steps;
         let (mut before, mut sample) = (Vec::with_capacity(steps.len()), 0.0);
         for step in &steps {
             before.push(sample);
@@ -129,9 +179,25 @@ impl Work {
 pub(crate) fn evaluate(args: &EvaluateArgs) -> Result<(), Failure> {
     interrupt::install();
     use_threads(args.threads)?;
-    let (keys, subject) = open(&args.keys, Kind::EvaluationKeys, args.weights.as_ref())?;
+    let keys = Reader::open(&args.keys, Kind::EvaluationKeys)?;
     let request = Reader::open(&args.request, Kind::Request)?;
     let scheme = keys.header().scheme.clone();
-    backends::with_server(&scheme, Evaluate { args, subject: &subject, keys, request })
+    let name = keys.header().network.name.clone();
+    if keys.header().weights == WeightsAre::Encrypted {
+        // No weights are loaded: the layers are all that this side knows.
+        let network = (crate::job::model(&name)?.network)()?;
+        let model = args.model.clone().unwrap_or_else(|| args.keys.with_file_name(MODEL));
+        let weights = At::Encrypted(Box::new(Reader::open(&model, Kind::Model)?));
+        return backends::with_server(&scheme, Evaluate { args, network: &network, weights, keys, request })
+            .map_err(Failure::Failed)?;
+    }
+    if let Some(model) = &args.model {
+        let keys = args.keys.display();
+        let reason = format!("{} is of no use: {keys} is for weights in the clear", model.display());
+        return Err(Failure::Usage(reason));
+    }
+    let subject = Subject::load(&name, args.weights.as_ref())?;
+    let weights = At::Clear(&subject.weights.weights);
+    backends::with_server(&scheme, Evaluate { args, network: &subject.network, weights, keys, request })
         .map_err(Failure::Failed)?
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use clap::Args;
-use exchange::{Header, Reader};
+use exchange::{Header, Kind, Reader};
 
 use crate::failure::Failure;
 use crate::{output, units};
@@ -50,6 +50,10 @@ fn words(name: &str, bytes: u64, header: &Header) -> String {
         network.name,
         network.digest,
     );
+    text.push_str(&format!("  weights     {} at the server\n", header.weights));
+    if let Some(model) = &header.model {
+        text.push_str(&format!("  model       {model}\n"));
+    }
     for fitted in &network.polynomials {
         let [low, high] = fitted.interval.map(f64::from_bits);
         let degree = fitted.coefficients.len().saturating_sub(1);
@@ -59,6 +63,10 @@ fn words(name: &str, bytes: u64, header: &Header) -> String {
             units::digits(low),
             units::digits(high)
         );
+        text.push_str(&line);
+    }
+    if header.kind == Kind::Model {
+        let line = format!("  holds       {}\n", units::count(header.ciphertexts, "ciphertext"));
         text.push_str(&line);
     }
     if header.samples > 0 {

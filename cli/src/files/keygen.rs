@@ -1,14 +1,15 @@
 //! `henna keygen`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use exchange::{Kind, Setup, owner};
+use exchange::owner::{self, Owner};
+use exchange::{Kind, Reader, Setup, WeightsAre, Writer};
 use he_traits::ClientScheme;
 use rand_chacha::ChaCha20Rng;
 
-use super::{Done, EVALUATION, SECRET};
+use super::{Done, EVALUATION, MODEL, SECRET, who_sees};
 use crate::backends::{self, Task};
 use crate::failure::Failure;
 use crate::job::Subject;
@@ -32,6 +33,9 @@ pub(crate) struct KeygenArgs {
     /// The folder for the server: evaluation keys and parameters
     #[arg(long, value_name = "FOLDER", default_value = "server")]
     pub(crate) server: PathBuf,
+    /// Encrypt the weights as well, into the server's folder: a server that is not to see them
+    #[arg(long)]
+    pub(crate) encrypt_model: bool,
     /// Print one line of JSON to standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -45,7 +49,9 @@ impl Task for Keygen<'_> {
     fn run<S: ClientScheme>(self) -> Self::Output {
         let Self(args, subject) = self;
         let start = Instant::now();
-        let planned = plan_for::<S>(subject, None)?;
+        let weights = if args.encrypt_model { WeightsAre::Encrypted } else { WeightsAre::Clear };
+        // What a run takes is the server's memory, which is not here.
+        let planned = plan_for::<S>(subject, Some(u64::MAX), weights)?;
         let (plan, security) = (&planned.plan, &planned.plan.security);
         eprintln!("{}, {}", S::NAME, plan.parameters);
         eprintln!(
@@ -56,7 +62,20 @@ impl Task for Keygen<'_> {
             units::seconds(plan.estimated_seconds),
         );
         eprintln!("{}", security.statement);
-        let setup = Setup::<S>::of(&subject.network, &subject.weights.weights, planned.compiled)?;
+        let profile = &planned.compiled.profile;
+        eprintln!("{}", who_sees(weights, &profile.security));
+        if let Some(program) = &planned.encrypted {
+            let model = program.pattern.encrypted_weights(profile)?;
+            let (count, bytes) =
+                (units::count(model.ciphertexts as u64, "ciphertext"), units::bytes(model.bytes));
+            eprintln!("the weights are {count}, about {bytes} in the server's memory");
+        }
+        let setup = match weights {
+            WeightsAre::Clear => {
+                Setup::<S>::of(&subject.network, &subject.weights.weights, planned.compiled)?
+            }
+            WeightsAre::Encrypted => Setup::<S>::with_encrypted_weights(&subject.network, planned.compiled)?,
+        };
         let mut rng: ChaCha20Rng = rand::make_rng();
         let (secret, evaluation) = (args.owner.join(SECRET), args.server.join(EVALUATION));
         let bar = Bar::waiting("keygen", "the server's keys".to_owned());
@@ -64,12 +83,44 @@ impl Task for Keygen<'_> {
             interrupt::remove_on_interrupt(part);
         })?;
         bar.finish();
-        let header = exchange::Reader::open(&evaluation, Kind::EvaluationKeys)?.header().clone();
-        Done::of("keygen", &header, start.elapsed().as_secs_f64())
+        let header = Reader::open(&evaluation, Kind::EvaluationKeys)?.header().clone();
+        let model = match weights {
+            WeightsAre::Clear => None,
+            WeightsAre::Encrypted => {
+                Some(encrypt_model::<S>(&secret, &args.server.join(MODEL), subject, &mut rng)?)
+            }
+        };
+        let done = Done::of("keygen", &header, start.elapsed().as_secs_f64())
             .file(&secret, "the secret key, for its owner alone", sizes.secret)
-            .file(&evaluation, "evaluation keys and parameters, for the server", sizes.evaluation)
-            .tell(args.json)
+            .file(&evaluation, "evaluation keys and parameters, for the server", sizes.evaluation);
+        match model {
+            None => done.tell(args.json),
+            Some(bytes) => {
+                let model = args.server.join(MODEL);
+                done.file(&model, "the network's weights, encrypted, for the server", bytes).tell(args.json)
+            }
+        }
     }
+}
+
+/// The weights under the key that was just made; the file's bytes.
+fn encrypt_model<S: ClientScheme>(
+    secret: &Path,
+    path: &Path,
+    subject: &Subject,
+    rng: &mut ChaCha20Rng,
+) -> Result<u64, Failure> {
+    let weights = &subject.weights.weights;
+    let owner = Owner::<S>::open(Reader::open(secret, Kind::SecretKey)?, &subject.network, weights)?;
+    let header = owner.model_header()?;
+    let mut model = Writer::create(path, &header)?;
+    interrupt::remove_on_interrupt(model.part());
+    let bar = Bar::units("encrypt weights");
+    owner.encrypt_model(weights, &mut model, rng, &mut |done| {
+        bar.show(done, header.ciphertexts, String::new());
+    })?;
+    bar.finish();
+    Ok(model.finish()?)
 }
 
 /// Makes keys for a model.

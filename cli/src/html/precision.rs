@@ -58,7 +58,7 @@ fn plot(color: usize, backend: &BackendRecord, decades: Decades) -> String {
     let mut html = format!(
         "<figure>\n<figcaption>{}: worst {} bits, mean {} bits{note}</figcaption>\n\
          <svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"error of each output\">\n",
-        escape(&backend.backend),
+        escape(&backend.label()),
         units::bits(measured.agreement.worst_bits),
         units::bits(measured.agreement.mean_bits),
         LEFT + WIDTH + 8.0,

@@ -49,7 +49,7 @@ fn images(report: &Report) -> String {
             let of_sample = outputs.into_iter().find(|output| output.sample == picture.sample);
             if let Some(drawn) = of_sample.and_then(|output| output.pictures.as_ref()) {
                 let size = (drawn.width, drawn.height);
-                let name = &backend.backend;
+                let name = backend.label();
                 html.push_str(&image(&drawn.clear, size, &format!("{name}: as compiled, clear")));
                 html.push_str(&image(&drawn.encrypted, size, &format!("{name}: encrypted")));
                 let apart = format!("{name}: difference, at most {:.1e}", drawn.largest);
@@ -84,7 +84,7 @@ fn card(report: &Report, picture: &Picture) -> String {
     for (color, backend) in report.backends.iter().enumerate() {
         let outputs = backend.measured.iter().flat_map(|measured| &measured.outputs);
         if let Some(output) = outputs.into_iter().find(|output| output.sample == picture.sample) {
-            html.push_str(&scores(color, &backend.backend, output));
+            html.push_str(&scores(color, &backend.label(), output));
         }
     }
     html.push_str("</figure>\n");

@@ -15,7 +15,7 @@ pub(crate) fn protection(report: &Report) -> String {
     let mut html = String::from("<section>\n<h2>Protection</h2>\n<div class=\"cards few\">\n");
     for (index, backend) in report.backends.iter().enumerate() {
         let _ =
-            write!(html, "<div class=\"scheme edge{}\">\n<h3>{}</h3>\n", index % 6, escape(&backend.backend));
+            write!(html, "<div class=\"scheme edge{}\">\n<h3>{}</h3>\n", index % 6, escape(&backend.label()));
         if backend.status != Status::Ok {
             let what = if backend.status == Status::Unable { "Cannot run" } else { "Did not finish" };
             let reason = backend.reason.as_deref().unwrap_or("no reason given");
@@ -29,10 +29,11 @@ pub(crate) fn protection(report: &Report) -> String {
             };
             let _ = write!(
                 html,
-                "<p class=\"bits\">{}</p>\n<p>{}</p>\n<p class=\"quiet\">In the clear: weights: {}; data: {}; labels: {}; \
+                "<p class=\"bits\">{}</p>\n<p>{}</p>\n<p>The server sees the weights: {}</p>\n<p class=\"quiet\">In the clear: weights: {}; data: {}; labels: {}; \
                  results: {}</p>\n",
                 escape(&strength),
                 escape(&plan.security.statement),
+                plan.visibility.server_sees_weights(),
                 escape(&plan.visibility.weights),
                 escape(&plan.visibility.data),
                 escape(&plan.visibility.labels),
@@ -51,7 +52,7 @@ pub(crate) fn all(report: &Report) -> String {
         "<section>\n<h2>All figures</h2>\n<div class=\"wide\">\n<table class=\"even\">\n<thead><tr><th></th>",
     );
     for backend in &report.backends {
-        let _ = write!(html, "<th>{}</th>", escape(&backend.backend));
+        let _ = write!(html, "<th>{}</th>", escape(&backend.label()));
     }
     html.push_str("</tr></thead>\n");
     for section in rows::sections(report).into_iter().filter(|section| !section.rows.is_empty()) {
@@ -85,7 +86,7 @@ fn scores(report: &Report) -> String {
         return String::new();
     };
     let ran: Vec<_> =
-        report.backends.iter().filter_map(|b| Some((&b.backend, b.measured.as_ref()?))).collect();
+        report.backends.iter().filter_map(|b| Some((b.label(), b.measured.as_ref()?))).collect();
     let mut html = String::from(
         "<details>\n<summary>Scores one by one</summary>\n<div class=\"wide\">\n<table>\n<thead><tr><th></th><th>metric</th>\
          <th>paper</th><th>original</th>",
@@ -125,7 +126,7 @@ pub(crate) fn steps(report: &Report) -> String {
             html,
             "<details>\n<summary>Steps under {}</summary>\n<div class=\"wide\">\n<table>\n<thead><tr><th>step</th>\
              <th>operation</th><th>level</th><th>time</th><th>operations</th></tr></thead>\n<tbody>\n",
-            escape(&backend.backend)
+            escape(&backend.label())
         );
         for step in &measured.steps {
             let _ = writeln!(

@@ -77,7 +77,11 @@ pub(crate) fn run<S: ClientScheme>(
 
     let encryptor = S::encryptor(params, &keys.secret)?;
     let decryptor = S::decryptor(params, &keys.secret)?;
-    let (prepare, server) = timed(|| server::<S>(planned, keys.evaluation));
+    let model = Model::<S>::encrypt(planned, &encryptor, &mut rng)?;
+    watch.take();
+    let (encrypt_weights, encrypted_weights) =
+        model.as_ref().map(|model| (model.seconds, model.bytes)).unzip();
+    let (prepare, server) = timed(|| server::<S>(planned, keys.evaluation, model));
     let (evaluator, prepared) = server?;
     let prepare_memory = watch.take();
 
@@ -109,7 +113,7 @@ pub(crate) fn run<S: ClientScheme>(
         runs: job.runs,
         batch,
         threads: job.threads,
-        time: times(&log, planned.seconds, keygen, prepare),
+        time: Times { encrypt_weights, ..times(&log, planned.seconds, keygen, prepare) },
         memory: Memory {
             before_keygen,
             keygen: keygen_memory,
@@ -121,6 +125,7 @@ pub(crate) fn run<S: ClientScheme>(
             fresh_ciphertext: log.fresh,
             result_ciphertext: log.result,
             evaluation_keys,
+            encrypted_weights,
             upload_per_sample: (log.fresh * planned.plan.input_ciphertexts as u64) as f64,
             download_per_sample: (log.result * planned.plan.output_ciphertexts as u64) as f64,
         },
@@ -152,17 +157,60 @@ fn clear_passes(subject: &Subject, inputs: &Tensor, log: &mut Log) -> Result<Ten
     Ok(outputs)
 }
 
-/// The server's half: an evaluator, and the weights encoded for it as far as memory allows.
+/// The network's weights as their owner encrypted them.
+struct Model<S: ClientScheme> {
+    ciphertexts: Vec<S::Ciphertext>,
+    seconds: f64,
+    /// All of them as sent.
+    bytes: u64,
+}
+
+impl<S: ClientScheme> Model<S> {
+    /// `None` where the server is to hold the weights in the clear.
+    fn encrypt(
+        planned: &Planned<S>,
+        encryptor: &S::Encryptor,
+        rng: &mut ChaCha20Rng,
+    ) -> Result<Option<Self>, Failure> {
+        let Some(program) = &planned.encrypted else { return Ok(None) };
+        let mut model = Self { ciphertexts: Vec::new(), seconds: 0.0, bytes: 0 };
+        let all = planned.plan.encrypted_weights.unwrap_or_default();
+        program.vectors(&mut |vector, at| {
+            let (seconds, ciphertext) = timed(|| encryptor.encrypt(&vector, at, rng));
+            let ciphertext = ciphertext?;
+            model.seconds += seconds;
+            model.bytes += ciphertext.to_bytes()?.len() as u64;
+            model.ciphertexts.push(ciphertext);
+            tell(Stage::Prepare, model.ciphertexts.len(), all, "weights encrypted by their owner");
+            Ok(())
+        })?;
+        Ok(Some(model))
+    }
+}
+
+/// The server's half: an evaluator, and the weights encoded for it as far as memory allows, or as they came encrypted.
 fn server<S: ClientScheme>(
     planned: &Planned<S>,
     keys: S::EvaluationKeys,
+    model: Option<Model<S>>,
 ) -> Result<(S::Evaluator, Prepared<S::Evaluator>), Failure> {
     let evaluator = <S as Scheme>::evaluator(&planned.compiled.params, keys)?;
-    let keeping = planned.keeping.clone();
-    let prepared = planned.compiled.program.prepare(&evaluator, keeping, &mut |progress| {
+    let progress = &mut |progress: nn_layers::run::Progress<'_>| {
         let done = progress.index + usize::from(progress.seconds.is_some());
         tell(Stage::Prepare, done, progress.count, &progress.step.name);
-    })?;
+    };
+    let prepared = match (&planned.encrypted, model) {
+        (Some(program), Some(model)) => {
+            let mut ciphertexts = model.ciphertexts.into_iter();
+            let mut next = |_| {
+                let missing =
+                    || he_traits::Error::shape("model", "as many ciphertexts as the pattern has", "fewer");
+                ciphertexts.next().ok_or_else(missing)
+            };
+            program.pattern.prepare_encrypted(&evaluator, &mut next, progress)?
+        }
+        _ => planned.compiled.program.prepare(&evaluator, planned.keeping.clone(), progress)?,
+    };
     Ok((evaluator, prepared))
 }
 
@@ -277,6 +325,7 @@ fn times(log: &Log, compile: f64, keygen: f64, prepare: f64) -> Times {
     Times {
         compile,
         keygen,
+        encrypt_weights: None,
         prepare,
         setup: keygen + prepare,
         encrypt: Spread::of(&log.encrypt),

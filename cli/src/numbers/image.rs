@@ -1,19 +1,17 @@
 //! PNG images as samples: values from 0 to 1, channels first.
 
-use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, Seek};
 use std::path::Path;
 
 use super::failed;
 use crate::failure::Failure;
 
 /// One image. Colours become grey by their luma (ITU-R BT.601) where the network takes one channel; grey is repeated where it takes three.
-pub(super) fn read(path: &Path, shape: &[usize]) -> Result<Vec<f64>, Failure> {
+pub(super) fn read(path: &Path, file: impl BufRead + Seek, shape: &[usize]) -> Result<Vec<f64>, Failure> {
     let [channels @ (1 | 3), height, width] = *shape else {
         return Err(failed(path, format!("the network takes no images: its samples have shape {shape:?}")));
     };
-    let file = File::open(path).map_err(|error| failed(path, error))?;
-    let mut decoder = png::Decoder::new(BufReader::new(file));
+    let mut decoder = png::Decoder::new(file);
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     let mut reader = decoder.read_info().map_err(|error| failed(path, error))?;
     let (got_width, got_height) = (reader.info().width as usize, reader.info().height as usize);

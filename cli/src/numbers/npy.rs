@@ -1,7 +1,6 @@
 //! NumPy's format.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 
 use nn_layers::Tensor;
@@ -11,10 +10,10 @@ use super::failed;
 use crate::failure::Failure;
 
 /// All numbers of an array `[N, ..shape]`, `[..shape]` or `[N, elements]` of floats or integers.
-pub(super) fn read(path: &Path, shape: &[usize]) -> Result<Vec<f64>, Failure> {
-    let file = File::open(path).map_err(|error| failed(path, error))?;
-    let bytes = file.metadata().map_err(|error| failed(path, error))?.len();
-    let array = NpyFile::new(BufReader::new(file)).map_err(|error| failed(path, error))?;
+///
+/// `bytes` is how many there are in `file`.
+pub(super) fn read(path: &Path, file: impl Read, bytes: u64, shape: &[usize]) -> Result<Vec<f64>, Failure> {
+    let array = NpyFile::new(file).map_err(|error| failed(path, error))?;
     let got: Vec<u64> = array.shape().to_vec();
     let expected: Vec<u64> = shape.iter().map(|length| *length as u64).collect();
     let elements: u64 = expected.iter().product();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use exchange::WeightsAre;
 use he_traits::{Assumption, Security, Sharing};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,9 @@ pub(crate) struct Plan {
     pub(crate) output_ciphertexts: usize,
     pub(crate) security: SecurityRecord,
     pub(crate) visibility: Visibility,
+    /// Ciphertexts of the network's weights, where they are encrypted.
+    #[serde(default)]
+    pub(crate) encrypted_weights: Option<usize>,
     pub(crate) activations: Vec<Activation>,
     pub(crate) keys: Keys,
     pub(crate) operations: BTreeMap<String, u64>,
@@ -124,12 +128,20 @@ pub(crate) struct Visibility {
 }
 
 impl Visibility {
-    /// For inference with plaintext weights at the server: what the ciphertexts protect is the owner's alone, and where no
-    /// assumption stands behind them the server is taken to see through them.
-    pub(crate) fn of_inference(security: &Security) -> Self {
+    /// Whether the server sees the weights, in a word.
+    pub(crate) fn server_sees_weights(&self) -> &'static str {
+        if self.weights.contains("server") { "yes" } else { "no" }
+    }
+
+    /// For inference: what the ciphertexts protect is the owner's alone, and where no assumption stands behind them the server is taken to
+    /// see through them.
+    pub(crate) fn of_inference(security: &Security, weights: WeightsAre) -> Self {
         let encrypted = if security.assumption.bits() > 0 { "owner" } else { "owner, server" }.to_owned();
         Self {
-            weights: "server".to_owned(),
+            weights: match weights {
+                WeightsAre::Clear => "server".to_owned(),
+                WeightsAre::Encrypted => encrypted.clone(),
+            },
             data: encrypted.clone(),
             labels: "owner".to_owned(),
             results: encrypted,

@@ -31,6 +31,9 @@ pub(crate) struct Measured {
 pub(crate) struct Times {
     pub(crate) compile: f64,
     pub(crate) keygen: f64,
+    /// Encrypting the weights, where they are encrypted.
+    #[serde(default)]
+    pub(crate) encrypt_weights: Option<f64>,
     pub(crate) prepare: f64,
     pub(crate) setup: f64,
     pub(crate) encrypt: Spread,
@@ -91,6 +94,9 @@ pub(crate) struct Bytes {
     pub(crate) fresh_ciphertext: u64,
     pub(crate) result_ciphertext: u64,
     pub(crate) evaluation_keys: u64,
+    /// All ciphertexts of the weights, where they are encrypted.
+    #[serde(default)]
+    pub(crate) encrypted_weights: Option<u64>,
     pub(crate) upload_per_sample: f64,
     pub(crate) download_per_sample: f64,
 }

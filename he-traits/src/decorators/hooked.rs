@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::capability::{Complex, Exact, Refresh};
 use crate::{
-    Counts, Diagonal, Error, Evaluator, Function, Keep, Level, LinearMap, Polynomial, Profile, Result,
-    Schedule, Step,
+    Counts, Diagonal, EncryptedMatrix, Error, Evaluator, Function, Keep, Level, LinearMap, Polynomial,
+    Profile, Result, Schedule, Step,
 };
 
 mod call;
@@ -189,6 +189,18 @@ impl<E: Evaluator, H: Hook<E::Ciphertext>> Evaluator for Hooked<E, H> {
         };
         let call = Call { operation: Operation::Layer, level: map.level, count: values, counts };
         self.many(call, || self.inner.layer(x, &map.inner, bias, function))
+    }
+
+    fn linear_encrypted(
+        &self,
+        x: &[&E::Ciphertext],
+        matrix: &EncryptedMatrix<E::Ciphertext>,
+    ) -> Result<Vec<E::Ciphertext>> {
+        let values = x.len() / matrix.pattern().geometry().in_blocks.max(1);
+        let counts = Counts { linear_maps: values as u64, ..Counts::default() };
+        let call =
+            Call { operation: Operation::LinearEncrypted, level: matrix.level(), count: values, counts };
+        self.many(call, || self.inner.linear_encrypted(x, matrix))
     }
 
     fn sub(&self, a: &E::Ciphertext, b: &E::Ciphertext) -> Result<E::Ciphertext> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::capability::{Complex, Exact, Refresh};
 use crate::{
-    Diagonal, Error, Evaluator, Function, Keep, Level, LinearMap, Polynomial, Profile, Result, Schedule,
-    Step, defaults,
+    Diagonal, EncryptedMatrix, Error, Evaluator, Function, Keep, Level, LinearMap, Polynomial, Profile,
+    Result, Schedule, Step, defaults,
 };
 
 mod capability;
@@ -146,6 +146,16 @@ impl<A: Evaluator, B: Evaluator> Evaluator for Pair<A, B> {
         function: Option<Function>,
     ) -> Result<Vec<Self::Ciphertext>> {
         defaults::layer_by_steps(self, x, map, bias, function)
+    }
+
+    fn linear_encrypted(
+        &self,
+        x: &[&Self::Ciphertext],
+        matrix: &EncryptedMatrix<Self::Ciphertext>,
+    ) -> Result<Vec<Self::Ciphertext>> {
+        let (a, b) = split(x);
+        let (first, second) = (matrix.map(|pair| pair.0.clone()), matrix.map(|pair| pair.1.clone()));
+        self.join_all(self.first.linear_encrypted(&a, &first)?, self.second.linear_encrypted(&b, &second)?)
     }
 
     fn sub(&self, a: &Self::Ciphertext, b: &Self::Ciphertext) -> Result<Self::Ciphertext> {

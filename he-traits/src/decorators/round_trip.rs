@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::capability::{Complex, Exact, Parts, Refresh};
 use crate::{
-    Diagonal, Error, Evaluator, Function, Keep, Level, LinearMap, Polynomial, Profile, RefreshProfile,
-    Result, Schedule, Step,
+    Diagonal, EncryptedMatrix, Error, Evaluator, Function, Keep, Level, LinearMap, Polynomial, Profile,
+    RefreshProfile, Result, Schedule, Step,
 };
 
 /// An evaluator whose refresh asks the data owner: the callback sends ciphertexts, and gets them back encrypted afresh at
@@ -160,6 +160,14 @@ where
         function: Option<Function>,
     ) -> Result<Vec<E::Ciphertext>> {
         self.inner.layer(x, map, bias, function)
+    }
+
+    fn linear_encrypted(
+        &self,
+        x: &[&E::Ciphertext],
+        matrix: &EncryptedMatrix<E::Ciphertext>,
+    ) -> Result<Vec<E::Ciphertext>> {
+        self.inner.linear_encrypted(x, matrix)
     }
 
     fn sub(&self, a: &E::Ciphertext, b: &E::Ciphertext) -> Result<E::Ciphertext> {

@@ -112,8 +112,14 @@ impl Symbolic {
         self.spend(times, self.profile.costs.mul_plain, at, |counts, times| counts.plain_products += times);
     }
 
-    fn products(&self, times: u64, at: Level) {
-        self.spend(times, self.profile.costs.mul, at, |counts, times| counts.products += times);
+    /// Notes products that are relinearised together: one whole product, and for each further one the four products of polynomials, twice
+    /// as many as with a plaintext.
+    fn sum_of_products(&self, times: u64, at: Level) {
+        let costs = self.profile.costs;
+        let further = (2.0 * costs.mul_plain.at(at)).min(costs.mul.at(at));
+        self.spend(times.min(1), costs.mul, at, |counts, times| counts.products += times);
+        let further = Cost::flat(further);
+        self.spend(times.saturating_sub(1), further, at, |counts, times| counts.products += times);
         self.lock().needs.relinearise(at);
     }
 

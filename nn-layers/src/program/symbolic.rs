@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{MemoryEstimate, Program};
 use crate::error::Result;
 use crate::keeping::Keeping;
+use crate::run::Prepared;
 
 /// What one step costs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,8 +67,22 @@ impl Program {
         samples: usize,
         keeping: &Keeping,
     ) -> Result<SymbolicRun> {
+        let mut run = self.symbolic_prepared(profile, samples, |symbolic| {
+            self.prepare(symbolic, keeping.clone(), &mut |_| {})
+        })?;
+        run.memory = self.memory(profile, samples, run.key_bytes, keeping);
+        Ok(run)
+    }
+
+    /// A symbolic run of what `prepare` makes of this program; without the memory.
+    pub(crate) fn symbolic_prepared(
+        &self,
+        profile: &Profile,
+        samples: usize,
+        prepare: impl FnOnce(&Symbolic) -> Result<Prepared<Symbolic>>,
+    ) -> Result<SymbolicRun> {
         let evaluator = Symbolic::new(profile.clone());
-        let prepared = self.prepare(&evaluator, keeping.clone(), &mut |_| {})?;
+        let prepared = prepare(&evaluator)?;
         let setup = evaluator.take_record();
         let input = evaluator.input(self.input_level)?;
         let inputs = vec![vec![input; self.input_layout().blocks()]; samples];
@@ -94,7 +109,6 @@ impl Program {
         let levels = run.needs.rotations.values();
         let levels = levels.chain(&run.needs.relinearisation).chain(&run.needs.conjugation);
         run.key_bytes = levels.map(|level| profile.sizes.key.at(*level)).sum();
-        run.memory = self.memory(profile, samples, run.key_bytes, keeping);
         Ok(run)
     }
 }

@@ -48,6 +48,8 @@ pub enum Operation {
     Linear,
     /// `layer`.
     Layer,
+    /// `linear_encrypted`.
+    LinearEncrypted,
     /// `polynomial`.
     Polynomial,
     /// `refresh` of the capability of that name.
@@ -84,6 +86,7 @@ impl Operation {
             Self::Prepare => "prepare",
             Self::Linear => "linear",
             Self::Layer => "layer",
+            Self::LinearEncrypted => "linear_encrypted",
             Self::Polynomial => "polynomial",
             Self::Refresh => "refresh",
             Self::Apply => "exact function",

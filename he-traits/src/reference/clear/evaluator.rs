@@ -9,7 +9,9 @@ use super::linear::{self, ClearMap};
 use super::nonlinear::Nonlinear;
 use super::{ClearKeys, ClearParams};
 use crate::capability::{Complex, Exact};
-use crate::{Diagonal, Error, Evaluator, Keep, Level, LinearMap, Profile, Result, Schedule, Step};
+use crate::{
+    Diagonal, EncryptedMatrix, Error, Evaluator, Keep, Level, LinearMap, Profile, Result, Schedule, Step,
+};
 
 /// Slots in the clear, and the level that a ciphertext in their place would have.
 #[derive(Clone, PartialEq)]
@@ -208,6 +210,15 @@ impl Evaluator for ClearEvaluator {
 
     fn linear(&self, x: &[&ClearCiphertext], map: &ClearMap) -> Result<Vec<ClearCiphertext>> {
         linear::apply(x, map)
+    }
+
+    fn linear_encrypted(
+        &self,
+        x: &[&ClearCiphertext],
+        matrix: &EncryptedMatrix<ClearCiphertext>,
+    ) -> Result<Vec<ClearCiphertext>> {
+        self.keys.relinearisation(matrix.level())?;
+        linear::apply(x, &linear::opened(matrix)?)
     }
 
     fn sub(&self, a: &ClearCiphertext, b: &ClearCiphertext) -> Result<ClearCiphertext> {

@@ -10,7 +10,7 @@ use num_complex::Complex64;
 use rayon::prelude::*;
 
 use super::{ClearCiphertext, ClearEvaluator};
-use crate::{Error, Evaluator, Geometry, Level, LinearMap, Result, Schedule};
+use crate::{EncryptedMatrix, Error, Evaluator, Geometry, Level, LinearMap, Result, Schedule};
 
 /// How far an input may be from periodic, relative to its largest value.
 const PERIOD_TOLERANCE: f64 = 1e-9;
@@ -73,6 +73,32 @@ pub(super) fn prepare(
         Entries::Complex(entries)
     };
     Ok(ClearMap { geometry, rows, columns, starts, at, entries, level })
+}
+
+/// The matrix with the entries that its ciphertexts hold.
+pub(super) fn opened(matrix: &EncryptedMatrix<ClearCiphertext>) -> Result<ClearMap> {
+    let (pattern, level) = (matrix.pattern(), matrix.level());
+    matrix.weights().iter().try_for_each(|weights| level.same("linear", weights.level))?;
+    let (rows, columns) = pattern.shape();
+    let mut map = ClearMap {
+        geometry: *pattern.geometry(),
+        rows,
+        columns,
+        starts: vec![0],
+        at: Vec::with_capacity(pattern.entries()),
+        entries: Entries::Complex(Vec::new()),
+        level,
+    };
+    let mut entries = Vec::with_capacity(pattern.entries());
+    for row in 0..rows {
+        for entry in pattern.row(row) {
+            map.at.push(entry.column);
+            entries.push(matrix.weights()[entry.vector as usize].slots[entry.slot as usize]);
+        }
+        map.starts.push(entries.len());
+    }
+    map.entries = Entries::Complex(entries);
+    Ok(map)
 }
 
 pub(super) fn apply(x: &[&ClearCiphertext], map: &ClearMap) -> Result<Vec<ClearCiphertext>> {

@@ -8,8 +8,8 @@ use super::{Symbolic, SymbolicAddend, SymbolicCiphertext, SymbolicFactor};
 use crate::capability::{Complex, Exact, Function, Parts, Refresh};
 use crate::defaults::is_small_integer;
 use crate::{
-    Cost, Diagonal, Error, Evaluator, Keep, Level, LinearMap, Polynomial, Profile, Result, Schedule, Step,
-    polynomial,
+    Cost, Diagonal, EncryptedMatrix, Error, Evaluator, Keep, Level, LinearMap, Polynomial, Profile, Result,
+    Schedule, Step, polynomial,
 };
 
 impl Symbolic {
@@ -118,6 +118,14 @@ impl Evaluator for Symbolic {
         map::apply(self, x, map)
     }
 
+    fn linear_encrypted(
+        &self,
+        x: &[&SymbolicCiphertext],
+        matrix: &EncryptedMatrix<SymbolicCiphertext>,
+    ) -> Result<Vec<SymbolicCiphertext>> {
+        map::apply_encrypted(self, x, matrix)
+    }
+
     fn sub(&self, a: &SymbolicCiphertext, b: &SymbolicCiphertext) -> Result<SymbolicCiphertext> {
         a.0.same("sub", b.0)?;
         self.additions(1, a.0);
@@ -179,7 +187,7 @@ impl Evaluator for Symbolic {
             a.0.same("mul", b.0)?;
         }
         let to = first.spend("mul", 1)?;
-        self.products(pairs.len() as u64, first);
+        self.sum_of_products(pairs.len() as u64, first);
         self.additions(pairs.len() as u64 - 1, first);
         self.rescale(1, first);
         Ok(SymbolicCiphertext(to))

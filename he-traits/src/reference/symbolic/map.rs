@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Symbolic, SymbolicCiphertext};
-use crate::{BabyGiant, Error, Evaluator, Geometry, Keep, Level, LinearMap, Result, Schedule};
+use crate::{
+    BabyGiant, Cost, EncryptedMatrix, Error, Evaluator, Geometry, Keep, Level, LinearMap, Result, Schedule,
+};
 
 /// A linear map of which only the work is known.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,4 +126,25 @@ pub(super) fn apply(
         }
     }
     Ok(vec![SymbolicCiphertext(at.spend("linear", 1)?); values * map.out_blocks])
+}
+
+/// What a matrix with encrypted entries costs: at each of them a product of two matrices in the place of a matrix times a number.
+pub(super) fn apply_encrypted(
+    symbolic: &Symbolic,
+    x: &[&SymbolicCiphertext],
+    matrix: &EncryptedMatrix<SymbolicCiphertext>,
+) -> Result<Vec<SymbolicCiphertext>> {
+    let (geometry, at) = (matrix.pattern().geometry(), matrix.level());
+    if x.is_empty() || !x.len().is_multiple_of(geometry.in_blocks) {
+        let expected = format!("whole values of {} ciphertexts", geometry.in_blocks);
+        return Err(Error::shape("linear", expected, x.len()));
+    }
+    x.iter().copied().chain(matrix.weights()).try_for_each(|block| at.same("linear", block.0))?;
+    let values = x.len() / geometry.in_blocks;
+    let cost = Cost::flat(2.0 * symbolic.profile.costs.entry.at(at));
+    let entries = (values * matrix.pattern().entries()) as u64;
+    symbolic.lock().counts.linear_maps += values as u64;
+    symbolic.spend(entries, cost, at, |counts, times| counts.entries += times);
+    symbolic.lock().needs.relinearise(at);
+    Ok(vec![SymbolicCiphertext(at.spend("linear", 1)?); values * geometry.out_blocks])
 }
