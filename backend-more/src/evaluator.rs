@@ -11,7 +11,7 @@ use he_traits::{
 
 use crate::batch::{PLANES, WIDTH};
 use crate::linear::PreparedMap;
-use crate::product::Finish;
+use crate::product::{Finish, Reduction};
 use crate::{Ciphertext, FunctionMethod, NAME, Parameters, algebra, compare, function, hidden};
 
 /// Computes on MORE ciphertexts; needs no key.
@@ -77,12 +77,37 @@ impl MoreEvaluator {
         map: &PreparedMap,
         bias: Option<&[f64]>,
         function: Option<Function>,
+        then: Option<&Reduction>,
     ) -> Vec<Ciphertext> {
-        let full = Finish { bias, function: function.and_then(|function| function::planar(function).ok()) };
+        let planar = function.and_then(|function| function::planar(function).ok());
+        let full = Finish { bias, function: planar, then };
         if self.parameters.method() != FunctionMethod::Compact {
             return map.layer(x, full);
         }
-        map.compact_layer(x, Finish { bias, function: function.and_then(function::of_lanes) }, full)
+        let of_lanes = function.and_then(function::of_lanes);
+        map.compact_layer(x, Finish { bias, function: of_lanes, then }, full)
+    }
+
+    /// The bias of a layer of so many values, one number a row, where the layer runs in batches.
+    #[expect(
+        clippy::option_option,
+        reason = "whether batches suit, and whether there is a bias, are two questions"
+    )]
+    fn in_batches<'a>(
+        &self,
+        values: usize,
+        map: &PreparedMap,
+        bias: Option<&'a [Addend]>,
+        function: Option<Function>,
+    ) -> Option<Option<Cow<'a, [f64]>>> {
+        let method = self.parameters.method();
+        let suits = map.suits_batches(self.parameters.dimension(), values)
+            && function.is_none_or(|function| function::runs_in_batches(function, method));
+        match bias {
+            None => suits.then_some(None),
+            Some([addend]) => rows_of(&addend.0, map.rows()).filter(|_| suits).map(Some),
+            Some(_) => None,
+        }
     }
 
     fn check(&self, op: &'static str, operands: &[&Ciphertext]) -> Result<()> {
@@ -156,7 +181,7 @@ impl Evaluator for MoreEvaluator {
     fn linear(&self, x: &[&Ciphertext], map: &PreparedMap) -> Result<Vec<Ciphertext>> {
         self.check("linear", x)?;
         if map.suits_batches(self.parameters.dimension(), x.len()) {
-            return Ok(self.batches(x, map, None, None));
+            return Ok(self.batches(x, map, None, None, None));
         }
         map.apply(x)
     }
@@ -175,19 +200,24 @@ impl Evaluator for MoreEvaluator {
         function: Option<Function>,
     ) -> Result<Vec<Ciphertext>> {
         self.check("layer", x)?;
-        let in_batches =
-            function.is_none_or(|function| function::runs_in_batches(function, self.parameters.method()));
-        let bias_as_rows = match bias {
-            None => Some(None),
-            Some([addend]) => rows_of(&addend.0, map.rows()).map(Some),
-            Some(_) => None,
-        };
-        match bias_as_rows {
-            Some(bias) if in_batches && map.suits_batches(self.parameters.dimension(), x.len()) => {
-                Ok(self.batches(x, map, bias.as_deref(), function))
-            }
-            _ => layer_by_steps(self, x, map, bias, function),
+        if let Some(bias) = self.in_batches(x.len(), map, bias, function) {
+            return Ok(self.batches(x, map, bias.as_deref(), function, None));
         }
+        layer_by_steps(self, x, map, bias, function)
+    }
+
+    fn layer_then(
+        &self,
+        x: &[&Ciphertext],
+        map: &PreparedMap,
+        bias: Option<&[Addend]>,
+        function: Function,
+        then: &PreparedMap,
+    ) -> Option<Result<Vec<Ciphertext>>> {
+        let then = then.reduction_of(map)?;
+        let bias = self.in_batches(x.len(), map, bias, Some(function))?;
+        let checked = self.check("layer", x);
+        Some(checked.map(|()| self.batches(x, map, bias.as_deref(), Some(function), Some(then))))
     }
 
     fn linear_encrypted(

@@ -10,7 +10,7 @@ use crate::Ciphertext;
 use crate::batch::{Batch, PLANES, WIDTH};
 use crate::buffer::Buffer;
 use crate::function::{OfNumbers, Planar};
-use crate::product::{Finish, Form, Rows, SparseProduct};
+use crate::product::{Finish, Form, Reduction, Rows, SparseProduct};
 
 /// A linear map, analysed for a sparse product.
 pub struct PreparedMap {
@@ -72,6 +72,13 @@ impl PreparedMap {
             && 2 * values > WIDTH
     }
 
+    /// The map as a reduction of results of `first`; `None` where it is none, or cannot follow in batches.
+    pub(crate) fn reduction_of(&self, first: &PreparedMap) -> Option<&Reduction> {
+        let g = &self.geometry;
+        let whole = (g.copies, g.in_blocks, g.out_blocks) == (1, 1, 1);
+        self.product.reduction().filter(|then| whole && then.targets().len() == first.rows())
+    }
+
     /// The map and what follows it on many values, in batches of eight; one batch is one thread's.
     ///
     /// `finish` has one bias a row where it has any.
@@ -111,7 +118,8 @@ impl PreparedMap {
     }
 
     fn run<F: Form>(&self, input: &Batch, finish: Finish<'_, F>) -> Batch {
-        let mut lines = Buffer::stale(self.product.rows() * F::LINES);
+        let rows = finish.then.map_or(self.product.rows(), Reduction::rows);
+        let mut lines = Buffer::stale(rows * F::LINES);
         self.product.layer(input.lines(), finish, &mut lines);
         Batch::new(lines, input.basis())
     }

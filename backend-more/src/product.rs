@@ -14,9 +14,11 @@
 mod apply;
 mod build;
 mod layer;
+mod reduction;
 
 pub(crate) use build::Rows;
 pub(crate) use layer::{Finish, Form};
+pub(crate) use reduction::{Reduction, Target};
 
 /// A sparse matrix, analysed once, to be multiplied many times.
 pub(crate) struct SparseProduct {
@@ -29,6 +31,8 @@ pub(crate) struct SparseProduct {
     chunks: Vec<Chunk>,
     weights: Vec<f64>,
     offsets: Vec<u32>,
+    /// The same matrix by its columns, where each has one entry at most.
+    reduction: Option<Reduction>,
 }
 
 /// Sets of columns that carry the same numbers.
@@ -84,10 +88,17 @@ impl SparseProduct {
         let indices = self.offsets.len()
             + self.sums.as_ref().map_or(0, |sums| 2 * sums.set_of_column.len() + sums.sizes.len());
         let chunks: usize = self.chunks.iter().map(|chunk| 3 * chunk.rows.len()).sum();
-        8 * self.weights.len()
+        let reduction = self.reduction.as_ref().map_or(0, |reduction| size_of_val(reduction.targets()));
+        reduction
+            + 8 * self.weights.len()
             + 4 * (indices + chunks)
             + size_of_val(self.groups.as_slice())
             + size_of_val(self.stencils.as_slice())
+    }
+
+    /// The matrix by its columns, where it adds up to fewer rows and each column has one entry at most.
+    pub(crate) fn reduction(&self) -> Option<&Reduction> {
+        self.reduction.as_ref()
     }
 
     /// Multiplications that one real vector costs.

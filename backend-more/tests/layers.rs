@@ -188,3 +188,38 @@ fn what_comes_from_a_batch_is_a_ciphertext_like_any_other() {
     };
     on_one_thread(|| FORMS.into_iter().for_each(check));
 }
+
+#[test]
+fn a_map_that_adds_up_joins_the_layer_before_it() {
+    let check = |method| {
+        // More rows than one piece holds.
+        let mut bench = Bench::new(Parameters::new(600).unwrap().with_method(method), 11, 40);
+        let first = bench.matrix(300, 40);
+        // Every column goes to one row with a weight of its own, but for every seventh, which goes nowhere.
+        let mut second = vec![vec![0.0; 300]; 100];
+        for column in (0..300).filter(|column| column % 7 != 0) {
+            second[(17 * column) % 100][column] = bench.rng.random_range(-1.0..1.0);
+        }
+        let mut twice = second.clone();
+        twice[3][5] = 0.5;
+        twice[4][5] = 0.5;
+        let maps = [&first, &second, &twice].map(|matrix| bench.prepare(matrix));
+        let bias: Vec<f64> = (0..300).map(|_| bench.rng.random_range(-1.0..1.0)).collect();
+        let addend = [bench.server.encode_addend(&Diagonal::Real(bias.clone()), Level::UNBOUNDED).unwrap()];
+        let x: Vec<&Ciphertext> = bench.encrypted.iter().collect();
+        let run =
+            |bias: Option<&[_]>, function, then| bench.server.layer_then(&x, &maps[0], bias, function, then);
+        for function in FUNCTIONS.into_iter().flatten().filter(|function| *function != Function::Exp) {
+            for (addend, bias) in [(None, &[0.0][..]), (Some(&addend[..]), &bias)] {
+                let of = |x: &Vec<f64>| layer(&second, &layer(&first, x, bias, Some(function)), &[0.0], None);
+                let want: Vec<Vec<f64>> = bench.values.iter().map(of).collect();
+                bench.check(&run(addend, function, &maps[1]).unwrap().unwrap(), &want);
+            }
+        }
+        // A column with two entries, a map of other values, a function that does not run in batches.
+        assert!(run(None, Function::Tanh, &maps[2]).is_none());
+        assert!(bench.server.layer_then(&x, &maps[1], None, Function::Tanh, &maps[1]).is_none());
+        assert!(run(None, Function::Exp, &maps[1]).is_none());
+    };
+    on_one_thread(|| FORMS.into_iter().for_each(check));
+}

@@ -159,6 +159,23 @@ pub trait Evaluator: Send + Sync + Sized {
         defaults::layer_by_steps(self, x, map, bias, function)
     }
 
+    /// [`Evaluator::layer`] with a function, and the map `then` on what it gives, in one pass: what a mean pooling adds up at once need never be
+    /// written out. `None` where a scheme has no such pass for these maps; the caller then does one after the other.
+    ///
+    /// # Errors
+    /// As [`Evaluator::layer`] and [`Evaluator::linear`].
+    fn layer_then(
+        &self,
+        x: &[&Self::Ciphertext],
+        map: &Self::Map,
+        bias: Option<&[Self::Addend]>,
+        function: Function,
+        then: &Self::Map,
+    ) -> Option<Result<Vec<Self::Ciphertext>>> {
+        let _ = (x, map, bias, function, then);
+        None
+    }
+
     /// Applies a sparse matrix with encrypted entries to one or several values, back to back in `x` as in [`Evaluator::linear`]: row `r` of
     /// the result is the sum of weight times column over the row's entries. For schemes of
     /// [`LinearStyle::Matrix`](crate::LinearStyle::Matrix); the others take encrypted maps by diagonals

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::fold::ValueId;
 use crate::keeping::{Keeping, MapId};
 use crate::program::{Program, Step, StepKind, Term};
-use step::run_step;
+use step::{run_step, run_two};
 
 /// What an observer is told: a step is about to run, or has run.
 #[derive(Debug, Clone, Copy)]
@@ -243,8 +243,17 @@ impl<E: Evaluator> Prepared<E> {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Vec<Vec<E::Ciphertext>>> {
         let mut values: Vec<Vec<E::Ciphertext>> = vec![samples.into_iter().flatten().collect()];
+        // What the step before computed along with its own value, of which nothing is left then.
+        let mut ahead = None;
         for (index, (step, prepared)) in self.program.steps.iter().zip(&self.steps).enumerate() {
             let value = observed(&self.program, index, step, progress, || {
+                if let Some(value) = ahead.take() {
+                    return Ok(value);
+                }
+                if let Some(both) = self.run_two(evaluator, index, &values) {
+                    ahead = Some(both?);
+                    return Ok(Vec::new());
+                }
                 run_step(evaluator, step, prepared, &values, self.program.layout(ValueId(index + 1)).blocks())
             })?;
             values.push(value);
@@ -258,6 +267,22 @@ impl<E: Evaluator> Prepared<E> {
         let blocks = self.program.output_layout().blocks();
         let mut result = result.into_iter();
         Ok((0..result.len() / blocks).map(|_| result.by_ref().take(blocks).collect()).collect())
+    }
+}
+
+impl<E: Evaluator> Prepared<E> {
+    /// The value after the step behind this one, where the evaluator computes both in one pass.
+    fn run_two(
+        &self,
+        evaluator: &E,
+        index: usize,
+        values: &[Vec<E::Ciphertext>],
+    ) -> Option<he_traits::Result<Vec<E::Ciphertext>>> {
+        let [step, next] = self.program.steps.get(index..index + 2)? else { return None };
+        let [prepared, prepared_next] = self.steps.get(index..index + 2)? else { return None };
+        let between = ValueId(index + 1);
+        let alone = self.last_read.get(between.index()) == Some(&(index + 1)) && step.after == next.before;
+        alone.then(|| run_two(evaluator, [step, next], [prepared, prepared_next], values, between)).flatten()
     }
 }
 

@@ -4,8 +4,9 @@
     reason = "dense kernels: the shapes are stated at every function and hold by construction"
 )]
 
-use super::{Line, multiversioned};
+use super::{Line, mul_add, multiversioned};
 use crate::compact::Basis;
+use crate::product::Target;
 
 /// One slot of eight ciphertexts.
 pub(crate) type Slot = [Line; 4];
@@ -120,6 +121,53 @@ fn place_lanes_body<const FMA: bool>(
     }
 }
 
+/// `sum + weight * term`.
+#[inline(always)]
+fn plus_scaled<const FMA: bool>(sum: Line, weight: f64, term: Line) -> Line {
+    Line(std::array::from_fn(|lane| mul_add::<FMA>(weight, term.0[lane], sum.0[lane])))
+}
+
+#[inline(always)]
+fn add_planes_body<const FMA: bool>(
+    p: &[Line],
+    q: &[Line],
+    r: &[Line],
+    s: &[Line],
+    rows: &[u32],
+    targets: &[Target],
+    output: &mut [Slot],
+) {
+    let length = rows.len();
+    let (p, q, r, s) = (&p[..length], &q[..length], &r[..length], &s[..length]);
+    for i in 0..length {
+        let Target { row, weight } = targets[rows[i] as usize];
+        if row != Target::NOWHERE {
+            let [a, b, c, d] = &mut output[row as usize];
+            for (sum, term) in [(a, p[i]), (b, q[i]), (c, r[i]), (d, s[i])] {
+                *sum = plus_scaled::<FMA>(*sum, weight, term);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add_lanes_body<const FMA: bool>(
+    upper: &[Line],
+    lower: &[Line],
+    rows: &[u32],
+    targets: &[Target],
+    output: &mut [CompactSlot],
+) {
+    for ((row, upper), lower) in rows.iter().zip(upper).zip(lower) {
+        let Target { row, weight } = targets[*row as usize];
+        if row != Target::NOWHERE {
+            let [a, b] = &mut output[row as usize];
+            *a = plus_scaled::<FMA>(*a, 0.5 * weight, sum(*upper, *lower));
+            *b = plus_scaled::<FMA>(*b, 0.5 * weight, difference(*upper, *lower));
+        }
+    }
+}
+
 #[inline(always)]
 fn compact_body<const FMA: bool>(basis: Basis, slots: &[Slot], compact: &mut [CompactSlot]) {
     for ([p, q, r, s], [a, b]) in slots.iter().zip(compact) {
@@ -226,6 +274,20 @@ multiversioned! {
     pub(crate) fn place_lanes(
         upper: &[Line], lower: &[Line], rows: &[u32], output: &mut [CompactSlot],
     ) = place_lanes_body
+}
+
+multiversioned! {
+    /// Adds slot `i` of four planes to where column `rows[i]` of a matrix goes.
+    pub(crate) fn add_planes(
+        p: &[Line], q: &[Line], r: &[Line], s: &[Line], rows: &[u32], targets: &[Target], output: &mut [Slot],
+    ) = add_planes_body
+}
+
+multiversioned! {
+    /// Adds the number whose lanes stand at place `i` to where column `rows[i]` of a matrix goes.
+    pub(crate) fn add_lanes(
+        upper: &[Line], lower: &[Line], rows: &[u32], targets: &[Target], output: &mut [CompactSlot],
+    ) = add_lanes_body
 }
 
 multiversioned! {

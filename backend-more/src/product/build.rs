@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use he_traits::Result;
 
-use super::{Chunk, ColumnSums, Group, SparseProduct, Stencil};
+use super::{Chunk, ColumnSums, Group, Reduction, SparseProduct, Stencil};
 use crate::kernel::tile::ROWS;
 
 /// A matrix that gives its rows one at a time.
@@ -28,6 +28,11 @@ impl SparseProduct {
     /// # Errors
     /// Those of the matrix.
     pub(crate) fn new(matrix: &impl Rows) -> Result<Self> {
+        let reduction = Reduction::of(matrix)?;
+        Ok(Self { reduction, ..Self::by_rows(matrix)? })
+    }
+
+    fn by_rows(matrix: &impl Rows) -> Result<Self> {
         let survey = Survey::of(matrix)?;
         let (rows, columns) = matrix.shape();
         if let Some(sums) = survey.column_sets()
@@ -49,6 +54,7 @@ impl SparseProduct {
             chunks: Vec::new(),
             weights: Vec::new(),
             offsets: Vec::new(),
+            reduction: None,
         }
     }
 }

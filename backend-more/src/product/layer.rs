@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 
-use super::{Group, SparseProduct};
+use super::{Group, Reduction, SparseProduct};
 use crate::batch::{PLANES, WIDTH};
 use crate::function::{OfNumbers, Planar};
 use crate::kernel::eight;
@@ -22,6 +22,8 @@ pub(crate) struct Finish<'a, F> {
     pub(crate) bias: Option<&'a [f64]>,
     /// A function of every matrix.
     pub(crate) function: Option<F>,
+    /// A map of the function's results, of as many columns as the product has rows. Without a function there is none.
+    pub(crate) then: Option<&'a Reduction>,
 }
 
 /// A form of ciphertexts, named by its functions.
@@ -32,7 +34,7 @@ pub(crate) trait Form: Copy + Sync {
     /// The sum of each set of slots ([`eight::add_up`]).
     fn add_up(sizes: &[u32], members: &[u32], input: &[Line], sums: &mut [Line]);
 
-    /// Adds the bias, applies the function, and writes the rows to where they belong.
+    /// Adds the bias, applies the function, and writes the rows to where they belong, or adds them to where the map behind them puts them.
     fn finish(
         finish: Finish<'_, Self>,
         rows: &[u32],
@@ -68,14 +70,21 @@ impl SparseProduct {
     /// The layer of a batch on the calling thread.
     ///
     /// - `input`: the form's lines a column, at least [`Self::columns`] times (see [`crate::batch::Batch`]).
-    /// - `output`: as many a row, [`Self::rows`] times, overwritten.
+    /// - `output`: as many a row of the last map, overwritten.
     pub(crate) fn layer<F: Form>(&self, input: &[Line], finish: Finish<'_, F>, output: &mut [Line]) {
+        let rows = finish.then.map_or(self.rows, Reduction::rows);
         assert!(
             input.len() >= F::LINES * self.columns
-                && output.len() == F::LINES * self.rows
-                && finish.bias.is_none_or(|bias| bias.len() == self.rows),
+                && output.len() == F::LINES * rows
+                && finish.bias.is_none_or(|bias| bias.len() == self.rows)
+                && finish
+                    .then
+                    .is_none_or(|then| then.targets().len() == self.rows && finish.function.is_some()),
             "a layer's operands do not have its shape"
         );
+        if finish.then.is_some() {
+            output.fill(Line::ZERO);
+        }
         SCRATCH.with_borrow_mut(|scratch| {
             let Scratch { sums, results, operand, value } = scratch;
             let source = match &self.sums {
@@ -167,7 +176,10 @@ impl Form for Planar {
         let operand = operand.0.each_ref().map(|plane| numbers(&plane[..length]));
         function.run(operand, value.0.each_mut().map(|plane| numbers_mut(&mut plane[..length])));
         let [p, q, r, s] = &*value.0;
-        eight::place(p, q, r, s, rows, output);
+        match finish.then {
+            None => eight::place(p, q, r, s, rows, output),
+            Some(then) => eight::add_planes(p, q, r, s, rows, then.targets(), output),
+        }
     }
 }
 
@@ -195,7 +207,10 @@ impl Form for OfNumbers {
         eight::lanes_of(slots, rows, bias, upper, lower);
         function(numbers_mut(upper));
         function(numbers_mut(lower));
-        eight::place_lanes(upper, lower, rows, output);
+        match finish.then {
+            None => eight::place_lanes(upper, lower, rows, output),
+            Some(then) => eight::add_lanes(upper, lower, rows, then.targets(), output),
+        }
     }
 }
 

@@ -191,6 +191,19 @@ impl<E: Evaluator, H: Hook<E::Ciphertext>> Evaluator for Hooked<E, H> {
         self.many(call, || self.inner.layer(x, &map.inner, bias, function))
     }
 
+    /// Never in one pass: the hook sees every value.
+    fn layer_then(
+        &self,
+        x: &[&Self::Ciphertext],
+        map: &Self::Map,
+        bias: Option<&[Self::Addend]>,
+        function: Function,
+        then: &Self::Map,
+    ) -> Option<Result<Vec<Self::Ciphertext>>> {
+        let _ = (x, map, bias, function, then);
+        None
+    }
+
     fn linear_encrypted(
         &self,
         x: &[&E::Ciphertext],

@@ -137,6 +137,19 @@ impl<A: Evaluator, B: Evaluator> Evaluator for Pair<A, B> {
         self.first.values_per_thread().or(self.second.values_per_thread())
     }
 
+    /// Never in one pass: both evaluators would have to agree to it.
+    fn layer_then(
+        &self,
+        x: &[&Self::Ciphertext],
+        map: &Self::Map,
+        bias: Option<&[Self::Addend]>,
+        function: Function,
+        then: &Self::Map,
+    ) -> Option<Result<Vec<Self::Ciphertext>>> {
+        let _ = (x, map, bias, function, then);
+        None
+    }
+
     /// Step by step: the addends of both evaluators travel as pairs.
     fn layer(
         &self,

@@ -162,6 +162,17 @@ where
         self.inner.layer(x, map, bias, function)
     }
 
+    fn layer_then(
+        &self,
+        x: &[&E::Ciphertext],
+        map: &E::Map,
+        bias: Option<&[E::Addend]>,
+        function: Function,
+        then: &E::Map,
+    ) -> Option<Result<Vec<E::Ciphertext>>> {
+        self.inner.layer_then(x, map, bias, function, then)
+    }
+
     fn linear_encrypted(
         &self,
         x: &[&E::Ciphertext],

@@ -62,6 +62,27 @@ pub(super) fn run_step<E: Evaluator>(
     }
 }
 
+/// Two steps in one pass, where they are a layer with a function and a map of its result, `between`, and the evaluator takes them so.
+pub(super) fn run_two<E: Evaluator>(
+    e: &E,
+    [step, next]: [&Step; 2],
+    [prepared, prepared_next]: [&PreparedStep<E>; 2],
+    values: &[Vec<E::Ciphertext>],
+    between: ValueId,
+) -> Option<he_traits::Result<Vec<E::Ciphertext>>> {
+    let StepKind::Linear { function: Some(function), .. } = &step.kind else { return None };
+    let StepKind::Linear { function: None, .. } = &next.kind else { return None };
+    let PreparedStep::Linear { terms, bias } = prepared else { return None };
+    let PreparedStep::Linear { terms: terms_next, bias: Bias::Zeros } = prepared_next else { return None };
+    let ([PreparedTerm::Mapped(value, map)], Some(bias)) = (&**terms, bias.plain()) else { return None };
+    let [PreparedTerm::Mapped(read, then)] = &**terms_next else { return None };
+    let x = values.get(value.index())?;
+    if *read != between || x.iter().any(|x| e.level(x) != step.before) {
+        return None;
+    }
+    e.layer_then(&x.iter().collect::<Vec<_>>(), map, bias, *function, then)
+}
+
 impl<E: Evaluator> Bias<E> {
     /// What a whole layer takes; `None` for an encrypted bias.
     fn plain(&self) -> Option<Option<&[E::Addend]>> {
