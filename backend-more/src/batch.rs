@@ -20,6 +20,12 @@ pub(crate) const WIDTH: usize = 8;
 /// Planes of a ciphertext of 2 x 2 matrices, and so lines of a slot.
 pub(crate) const PLANES: usize = 4;
 
+/// Slots that are laid side by side together: 16 KiB, which stay in the first-level cache while their planes come one by one.
+const PIECE: usize = 64;
+
+/// Slots of a ciphertext among which T is looked for first: the best of so many is about as good as the best of all.
+const CANDIDATES: usize = 1024;
+
 /// Up to eight ciphertexts of 2 x 2 matrices: line `4 i + p` holds slot `i` of plane `p` of all of them; in the compact form lines `2 i` and `2 i + 1` hold a and b.
 pub(crate) struct Batch {
     lines: Buffer<Line>,
@@ -38,28 +44,25 @@ impl Batch {
     /// Lays ciphertexts of 2 x 2 matrices side by side: at least one, at most eight, each at least `period` slots long. Lanes without a
     /// ciphertext repeat the last one.
     pub(crate) fn gather(ciphertexts: &[&Ciphertext], period: usize) -> Self {
+        let planes = planes_of(ciphertexts);
         let mut lines = Buffer::stale(period * PLANES);
-        if period > 0 {
-            let planes: Vec<[&[f64]; PLANES]> =
-                ciphertexts.iter().filter_map(|ciphertext| ciphertext.four_planes()).collect();
-            for plane in 0..PLANES {
-                let lanes = std::array::from_fn(|lane| &planes[lane.min(planes.len() - 1)][plane][..period]);
-                panel::gather_lines(&lanes, &mut lines[plane..], PLANES);
-            }
+        for (piece, slots) in lines.as_chunks_mut().0.chunks_mut(PIECE).enumerate() {
+            gather_slots(&planes, piece * PIECE, slots);
         }
         Self::new(lines, None)
     }
 
-    /// The same batch in the compact form; as it is where all numbers are equal to the random ones beside them, which gives no T.
-    pub(crate) fn compacted(self) -> Self {
-        if self.basis.is_some() {
-            return self;
+    /// [`Batch::gather`] in the compact form; in the full one where all numbers are equal to the random ones beside them, which gives no T.
+    pub(crate) fn gather_compact(ciphertexts: &[&Ciphertext], period: usize) -> Self {
+        let planes = planes_of(ciphertexts);
+        let Some(basis) = basis_of(&planes, period) else { return Self::gather(ciphertexts, period) };
+        let mut lines = Buffer::stale(2 * period);
+        let mut slots = [[Line::ZERO; PLANES]; PIECE];
+        for (piece, compact) in lines.as_chunks_mut().0.chunks_mut(PIECE).enumerate() {
+            let slots = &mut slots[..compact.len()];
+            gather_slots(&planes, piece * PIECE, slots);
+            eight::compact(basis, slots, compact);
         }
-        let slots: &[eight::Slot] = self.lines.as_chunks().0;
-        let first = slots.iter().map(|slot| slot.map(|line| line.0[0]));
-        let Some(basis) = Basis::of(first) else { return self };
-        let mut lines = Buffer::stale(2 * slots.len());
-        eight::compact(basis, slots, lines.as_chunks_mut().0);
         Self::new(lines, Some(basis))
     }
 
@@ -103,4 +106,27 @@ impl Batch {
         }
         planes.into_iter().map(|lane| lane.into_iter().map(Arc::new).collect()).collect()
     }
+}
+
+fn planes_of<'a>(ciphertexts: &[&'a Ciphertext]) -> Vec<[&'a [f64]; PLANES]> {
+    ciphertexts.iter().filter_map(|ciphertext| ciphertext.four_planes()).collect()
+}
+
+/// The slots from `first` on.
+fn gather_slots(planes: &[[&[f64]; PLANES]], first: usize, slots: &mut [eight::Slot]) {
+    let length = slots.len();
+    let lines = slots.as_flattened_mut();
+    for plane in 0..PLANES {
+        let lanes =
+            std::array::from_fn(|lane| &planes[lane.min(planes.len() - 1)][plane][first..first + length]);
+        panel::gather_lines(&lanes, &mut lines[plane..], PLANES);
+    }
+}
+
+/// T from the first ciphertext.
+fn basis_of(planes: &[[&[f64]; PLANES]], period: usize) -> Option<Basis> {
+    let first = planes.first()?;
+    let matrix = |slot: usize| first.map(|plane| plane[slot]);
+    let some = (0..period).step_by(period.div_ceil(CANDIDATES).max(1)).map(matrix);
+    Basis::of(some).or_else(|| Basis::of((0..period).map(matrix)))
 }

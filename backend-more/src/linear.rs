@@ -85,7 +85,7 @@ impl PreparedMap {
     pub(crate) fn layer(&self, x: &[&Ciphertext], finish: Finish<'_, Planar>) -> Vec<Ciphertext> {
         by_batches(x, |x| match self.common(x).filter(|batch| batch.basis().is_none()) {
             Some(batch) => self.run(batch, finish),
-            None => self.run(&self.gathered(x), finish),
+            None => self.run(&self.gathered(x, Batch::gather), finish),
         })
     }
 
@@ -99,7 +99,7 @@ impl PreparedMap {
         by_batches(x, |x| match self.common(x).filter(|batch| batch.basis().is_some()) {
             Some(batch) => self.run(batch, finish),
             None => {
-                let batch = self.gathered(x).compacted();
+                let batch = self.gathered(x, Batch::gather_compact);
                 if batch.basis().is_some() { self.run(&batch, finish) } else { self.run(&batch, full) }
             }
         })
@@ -111,10 +111,10 @@ impl PreparedMap {
         batch.map(|batch| &**batch)
     }
 
-    fn gathered(&self, x: &[&Ciphertext]) -> Batch {
+    fn gathered(&self, x: &[&Ciphertext], gather: fn(&[&Ciphertext], usize) -> Batch) -> Batch {
         let columns = self.product.columns();
         let long: Vec<Cow<'_, Ciphertext>> = x.iter().map(|x| long_enough(x, columns)).collect();
-        Batch::gather(&long.iter().map(|x| &**x).collect::<Vec<_>>(), columns)
+        gather(&long.iter().map(|x| &**x).collect::<Vec<_>>(), columns)
     }
 
     fn run<F: Form>(&self, input: &Batch, finish: Finish<'_, F>) -> Batch {

@@ -91,7 +91,7 @@ fn profile(parameters: &Parameters) -> Profile {
         top: Level::UNBOUNDED,
         precision_bits: parameters.precision_bits(),
         security: security(),
-        costs: costs(slots, n),
+        costs: costs(slots, n, parameters.method()),
         linear: LinearStyle::Matrix,
         values_at_once: values_at_once(),
         exact: true,
@@ -124,7 +124,9 @@ fn security() -> Security {
                 .to_owned(),
         ],
         owner_learns: vec!["the network applied to random numbers".to_owned()],
-        attacks: vec!["eigenvalues".to_owned(), "common eigenvectors".to_owned(), "known numbers".to_owned()],
+        attacks: ["eigenvalues", "common eigenvectors", "known numbers", "the key from one known number"]
+            .map(str::to_owned)
+            .into(),
         sharing_decryptions: Sharing::Unsafe(
             "one known number singles out the lane of the message".to_owned(),
         ),
@@ -133,8 +135,14 @@ fn security() -> Security {
 
 /// Seconds on one core with AVX-512 (Sapphire Rapids, 2 x 2, blocks that fit the caches), as `benches/operations.rs` measures
 /// them; larger matrices by their number of multiplications.
-fn costs(slots: usize, n: usize) -> Costs {
+fn costs(slots: usize, n: usize, method: FunctionMethod) -> Costs {
     let slots = slots as f64;
+    // In the compact form linear maps and functions work on two numbers a slot; single operations go by the four entries.
+    let (numbers, function) = match (method, n) {
+        (FunctionMethod::Compact, 2) => (2.0, 3.3e-9),
+        (_, 2) => (4.0, 5.5e-9),
+        _ => ((n * n) as f64, 1e-6 * (n * n * n) as f64),
+    };
     let planes = (n * n) as f64;
     let products = planes * n as f64;
     let flat = |nanoseconds: f64| Cost::flat(nanoseconds * 1e-9 * slots);
@@ -148,7 +156,7 @@ fn costs(slots: usize, n: usize) -> Costs {
         rescale: Cost::default(),
         rotate: flat(0.25 * planes),
         rotate_hoisted: flat(0.25 * planes),
-        entry: Cost::flat(0.04e-9 * planes),
-        exact_slot: Cost::flat(if n == 2 { 5.5e-9 } else { 1e-6 * products }),
+        entry: Cost::flat(0.04e-9 * numbers),
+        exact_slot: Cost::flat(function),
     }
 }

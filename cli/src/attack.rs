@@ -21,8 +21,8 @@ use crate::failure::Failure;
 use crate::job::Subject;
 use crate::{interrupt, output, suggest, table, units};
 
-/// Schemes with an attack.
-const SCHEMES: [&str; 1] = [backend_more::More::NAME];
+/// Schemes with an attack. The compact form of MORE has the files of the full one.
+const SCHEMES: [&str; 2] = [backend_more::More::NAME, backend_more::CompactMore::NAME];
 
 /// What the attacker says of its own work.
 #[derive(Clone, Debug, Serialize, Deserialize)]
