@@ -2,6 +2,7 @@
 
 use he_traits::{Assumption, Cost, Costs, Level, LinearStyle, Profile, Scheme, Security, Sharing, Sizes};
 
+use crate::ring::buffer;
 use crate::{Ckks, Parameters, security};
 
 /// Seconds on one thread that a transform of N = 16384 takes, with what goes along with it: products, base conversion, and the memory
@@ -77,10 +78,39 @@ fn security(params: &Parameters) -> Security {
     }
 }
 
+/// Bytes in memory, where buffers are larger than the limbs in them.
+fn sizes(params: &Parameters) -> Sizes {
+    let alpha = params.literal().special.len().max(1);
+    let polynomial = |limbs: usize| (8 * buffer::capacity(limbs * params.degree())) as f64;
+    let over = |bytes: &dyn Fn(usize) -> f64| fitted(params.depth() + 1, bytes);
+    Sizes {
+        ciphertext: over(&|limbs| 2.0 * polynomial(limbs)),
+        factor: over(&polynomial),
+        // Two halves for each digit, over the chain's limbs and the special ones.
+        key: over(&|limbs| 2.0 * limbs.div_ceil(alpha) as f64 * polynomial(limbs + alpha)),
+    }
+}
+
+/// The parabola through 0 that lies nearest to `bytes` at 1 to `most` limbs, by least squares.
+fn fitted(most: usize, bytes: &dyn Fn(usize) -> f64) -> Cost {
+    let sum = |term: &dyn Fn(f64, f64) -> f64| -> f64 {
+        (1..=most).map(|limbs| term(limbs as f64, bytes(limbs))).sum()
+    };
+    let [squares, cubes, fourths] = [2, 3, 4].map(|power| sum(&|l, _| l.powi(power)));
+    let [first, second] = [1, 2].map(|power| sum(&|l, b| b * l.powi(power)));
+    let determinant = squares * fourths - cubes * cubes;
+    if most < 2 {
+        return Cost { base: 0.0, per_limb: first / squares, per_limb_squared: 0.0 };
+    }
+    Cost {
+        base: 0.0,
+        per_limb: (first * fourths - second * cubes) / determinant,
+        per_limb_squared: (squares * second - cubes * first) / determinant,
+    }
+}
+
 /// The keyless description of `params`.
 pub(crate) fn profile(params: &Parameters) -> Profile {
-    let word = 8.0 * params.degree() as f64;
-    let alpha = params.literal().special.len().max(1) as f64;
     Profile {
         backend: Ckks::NAME.into(),
         parameters: format!(
@@ -101,11 +131,27 @@ pub(crate) fn profile(params: &Parameters) -> Profile {
         exact: false,
         complex: true,
         refresh: None,
-        sizes: Sizes {
-            ciphertext: Cost { base: 0.0, per_limb: 2.0 * word, per_limb_squared: 0.0 },
-            factor: Cost { base: 0.0, per_limb: word, per_limb_squared: 0.0 },
-            // Two halves for each of l / alpha digits, over l chain and alpha special limbs.
-            key: Cost { base: 0.0, per_limb: 2.0 * word, per_limb_squared: 2.0 * word / alpha },
-        },
+        sizes: sizes(params),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_those_of_buffers() {
+        let alpha = 5;
+        let polynomial = |limbs: usize| buffer::capacity(limbs << 15) as f64;
+        let key = |limbs: usize| 2.0 * limbs.div_ceil(alpha) as f64 * polynomial(limbs + alpha);
+        for (name, bytes) in [("ciphertext", &polynomial as &dyn Fn(usize) -> f64), ("key", &key)] {
+            for most in [1, 2, 18, 33] {
+                let cost = fitted(most, bytes);
+                let sum = |at: &dyn Fn(usize) -> f64| (1..=most).map(at).sum::<f64>();
+                let share = sum(&|limbs| cost.at(Level::new(limbs as u32 - 1))) / sum(bytes);
+                assert!((0.95..1.05).contains(&share), "{name}, {most} limbs: {share}");
+                assert!(cost.at(Level::new(0)) > 0.0, "{name}, {most} limbs");
+            }
+        }
     }
 }

@@ -148,6 +148,39 @@ fn models_of_images_show_them() {
     assert_eq!(page.matches("data:image/png;base64,").count(), 8);
 }
 
+/// Peak over estimate of the columns of `compare --encrypt-model` under CKKS, weights in the clear and encrypted.
+fn memory_over_estimate(model: &str) -> Vec<f64> {
+    let cache = tempfile::tempdir().unwrap();
+    let arguments = ["compare", model, "--backend", "ckks", "--samples", "1", "--runs", "1"];
+    let output = run(cache.path(), &[&arguments[..], &["--encrypt-model", "--json"]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let columns = json(&stdout(&output)).into_iter().skip(1).map(|record| {
+        let peak = record["measured"]["memory"]["peak"].as_f64().unwrap();
+        let estimate = record["plan"]["estimated_memory"]["total"].as_f64().unwrap();
+        eprintln!("{model}, weights {}: {peak} bytes at the peak, {estimate} expected", record["weights"]);
+        peak / estimate
+    });
+    columns.collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn estimates_of_memory_hold() {
+    for ratio in memory_over_estimate("fcnn-wbc") {
+        assert!((1.0 / 1.5..1.5).contains(&ratio), "{ratio}");
+    }
+}
+
+/// Takes 5 GB.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "takes 5 GB and a minute"]
+fn estimates_of_the_memory_of_a_convolutional_network_hold() {
+    for ratio in memory_over_estimate("cnn-mnist") {
+        assert!((1.0 / 1.5..1.5).contains(&ratio), "{ratio}");
+    }
+}
+
 #[test]
 fn hidden_weights_stand_beside_clear_ones() {
     let cache = tempfile::tempdir().unwrap();

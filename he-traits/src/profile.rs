@@ -31,7 +31,7 @@ pub struct Profile {
     pub complex: bool,
     /// What a refresh does, where there is one (the capability `refresh`).
     pub refresh: Option<RefreshProfile>,
-    /// Sizes in memory and on the wire.
+    /// Sizes in memory.
     pub sizes: Sizes,
 }
 
@@ -178,7 +178,7 @@ pub struct Costs {
     pub exact_slot: Cost,
 }
 
-/// Bytes of the objects at a level.
+/// Bytes that the objects at a level take in memory. On the wire they are smaller where a scheme packs them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sizes {
     /// One ciphertext.

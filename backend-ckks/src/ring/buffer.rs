@@ -112,6 +112,11 @@ fn make_room(kept: usize) -> bool {
     RETAINED.load(Ordering::Relaxed) <= RETAINED_BYTES
 }
 
+/// Words that a buffer of `len` takes.
+pub(crate) fn capacity(len: usize) -> usize {
+    size_class(len).1
+}
+
 /// The class of a length and the words that its buffers hold: the next of 2^k and 3 2^k.
 fn size_class(len: usize) -> (usize, usize) {
     let power = len.next_power_of_two();
