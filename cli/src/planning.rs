@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use exchange::WeightsAre;
-use he_traits::{ClientScheme, Counts, KeyNeeds, Profile};
+use he_traits::{ClientScheme, Counts, KeyNeeds, Level, Profile};
 use nn_layers::approx::{ActivationRecord, Replacement};
 use nn_layers::compile::{Compiled, Options, compile};
 use nn_layers::encrypted::EncryptedWeights;
@@ -206,12 +206,15 @@ fn activation(record: &ActivationRecord) -> Activation {
     }
 }
 
+/// The keys that are made; those without a byte are none.
 fn keys(needs: &KeyNeeds, profile: &Profile) -> Keys {
+    let bytes = |level: &Level| profile.sizes.key.at(*level);
+    let is_made = |level: &&Level| bytes(level) > 0.0;
     let levels = needs.rotations.values().chain(&needs.relinearisation).chain(&needs.conjugation);
     Keys {
-        rotations: needs.rotations.len(),
-        relinearisation: needs.relinearisation.is_some(),
-        conjugation: needs.conjugation.is_some(),
-        estimated_bytes: levels.map(|level| profile.sizes.key.at(*level)).sum::<f64>() as u64,
+        rotations: needs.rotations.values().filter(is_made).count(),
+        relinearisation: needs.relinearisation.iter().any(|level| is_made(&level)),
+        conjugation: needs.conjugation.iter().any(|level| is_made(&level)),
+        estimated_bytes: levels.map(bytes).sum::<f64>() as u64,
     }
 }

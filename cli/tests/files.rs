@@ -4,9 +4,10 @@
 mod common;
 
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use common::{files, henna, stderr, stdout};
+use exchange::Kind;
 
 /// Runs in a folder, which is also the cache.
 fn run(folder: &Path, arguments: &[&str]) -> Output {
@@ -157,12 +158,8 @@ fn an_interrupted_command_leaves_nothing() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
     let interrupted = |arguments: &[&str], inside: &str| {
-        let mut child = henna(folder)
-            .current_dir(folder)
-            .args(arguments)
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child =
+            henna(folder).current_dir(folder).args(arguments).stderr(Stdio::null()).spawn().unwrap();
         let inside = folder.join(inside);
         let part = || files(&inside).iter().any(|file| file.ends_with(".part"));
         while !part() {
@@ -187,6 +184,89 @@ fn an_interrupted_command_leaves_nothing() {
     assert_eq!(before.len(), 4, "{before:?}");
     assert_eq!(before, after);
     assert_eq!(std::fs::read(folder.join("results.henna")).unwrap(), b"an older file");
+}
+
+/// Killed at many moments: each file is whole, what was there before, or not there.
+#[cfg(unix)]
+#[test]
+fn a_killed_command_leaves_whole_files() {
+    const MOMENTS: u32 = 10;
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    std::fs::write(folder.join("in.csv"), "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9\n".repeat(3000)).unwrap();
+    let commands: [(&[&str], &[(&str, Kind)]); 4] = [
+        (
+            &["keygen", "fcnn-wbc", "--backend", "more", "--encrypt-model"],
+            &[
+                ("owner/secret.henna", Kind::SecretKey),
+                ("server/evaluation.henna", Kind::EvaluationKeys),
+                ("server/model.henna", Kind::Model),
+            ],
+        ),
+        (&["encrypt", "in.csv"], &[("request.henna", Kind::Request)]),
+        (&["evaluate"], &[("results.henna", Kind::Results)]),
+        (&["decrypt", "--out", "out.csv"], &[]),
+    ];
+    for (arguments, made) in commands {
+        let start = std::time::Instant::now();
+        let mut whole = None;
+        for moment in 0..=MOMENTS {
+            made.iter().for_each(|(name, _)| drop(std::fs::remove_file(folder.join(name))));
+            let mut child =
+                henna(folder).current_dir(folder).args(arguments).stderr(Stdio::null()).spawn().unwrap();
+            match &whole {
+                // The first one runs to its end and shows how long that takes.
+                None => assert!(child.wait().unwrap().success(), "{arguments:?}"),
+                Some((time, _)) => {
+                    std::thread::sleep(*time * moment / MOMENTS);
+                    // One that is done already cannot be killed.
+                    let _ = child.kill();
+                    child.wait().unwrap();
+                }
+            }
+            for (name, kind) in made {
+                let path = folder.join(name);
+                let read = path.exists().then(|| exchange::Reader::open(&path, *kind).map(drop));
+                assert!(
+                    !matches!(read, Some(Err(_))),
+                    "{arguments:?}, moment {moment}: {name} is half-written"
+                );
+            }
+            let csv = std::fs::read(folder.join("out.csv")).ok();
+            let (_, expected) = whole.get_or_insert_with(|| (start.elapsed(), csv.clone()));
+            assert!(csv.is_none() || csv == *expected, "{arguments:?}, moment {moment}");
+        }
+        // For the command that comes next.
+        made.iter().for_each(|(name, _)| drop(std::fs::remove_file(folder.join(name))));
+        done(folder, arguments);
+    }
+}
+
+#[test]
+fn many_samples_at_once_give_what_each_gives_alone() {
+    for (backend, tolerance) in [("clear", 1e-11), ("more", 1e-11), ("ckks", 1e-3)] {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path();
+        let line = |sample: usize| -> String {
+            let numbers = (0..9).map(|i| format!("{:.3}", ((sample * 9 + i) as f64).sin()));
+            numbers.collect::<Vec<_>>().join(",") + "\n"
+        };
+        let count = if backend == "ckks" { 2 } else { 20 };
+        done(folder, &["keygen", "fcnn-wbc", "--backend", backend]);
+        let results = |lines: String| {
+            std::fs::write(folder.join("in.csv"), lines).unwrap();
+            done(folder, &["encrypt", "in.csv"]);
+            done(folder, &["evaluate"]);
+            numbers(&done(folder, &["decrypt"]))
+        };
+        let together = results((0..count).map(line).collect());
+        assert_eq!(together.len(), count);
+        for (sample, expected) in together.iter().enumerate() {
+            for (alone, expected) in results(line(sample)).iter().flatten().zip(expected) {
+                assert!((alone - expected).abs() < tolerance, "{backend}: {alone} instead of {expected}");
+            }
+        }
+    }
 }
 
 #[cfg(unix)]
@@ -233,7 +313,9 @@ fn a_model_that_the_server_does_not_see() {
 
     // Another key's model, a model that is not there, and one where the weights are in the clear.
     let other = ["--owner", "o2", "--server", "s2"];
-    done(folder, &[&["keygen", "fcnn-wbc", "--backend", "more", "--encrypt-model"][..], &other].concat());
+    let keygen = &[&["keygen", "fcnn-wbc", "--backend", "more", "--encrypt-model"][..], &other].concat();
+    let said = stderr(&run(folder, keygen));
+    assert!(said.contains("without evaluation keys") && !said.contains("products"), "{said}");
     refused(folder, &["evaluate", "--model", "s2/model.henna"], &["s2/model.henna was made for keys"]);
     refused(folder, &["evaluate", "--model", "nowhere.henna"], &["nowhere.henna"]);
     refused(folder, &["evaluate", "--memory", "10kB"], &["encrypted weights of fcnn-wbc", "may be taken"]);

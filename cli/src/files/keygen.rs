@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::job::Subject;
 use crate::planning::plan_for;
 use crate::progress::Bar;
+use crate::record::Keys;
 use crate::{interrupt, units};
 
 #[derive(Args)]
@@ -55,11 +56,9 @@ impl Task for Keygen<'_> {
         let (plan, security) = (&planned.plan, &planned.plan.security);
         eprintln!("{}, {}", S::NAME, plan.parameters);
         eprintln!(
-            "{}{}, about {} in the server's memory; {} a sample on one thread, by the cost model",
-            units::count(plan.keys.rotations as u64, "rotation key"),
-            if plan.keys.relinearisation { " and one for products" } else { "" },
-            units::bytes(plan.keys.estimated_bytes as f64),
-            units::seconds(plan.estimated_seconds),
+            "{}; {} a sample on one thread, by the cost model",
+            in_words(&plan.keys),
+            units::seconds(plan.estimated_seconds)
         );
         eprintln!("{}", security.statement);
         let profile = &planned.compiled.profile;
@@ -101,6 +100,22 @@ impl Task for Keygen<'_> {
             }
         }
     }
+}
+
+/// The keys that will be made, and what they take.
+fn in_words(keys: &Keys) -> String {
+    let rotations = (keys.rotations > 0).then(|| units::count(keys.rotations as u64, "rotation key"));
+    let products = keys.relinearisation.then(|| "a key for products".to_owned());
+    let conjugation = keys.conjugation.then(|| "a key for conjugation".to_owned());
+    let kinds: Vec<String> = [rotations, products, conjugation].into_iter().flatten().collect();
+    if kinds.is_empty() {
+        return "this scheme computes without evaluation keys".to_owned();
+    }
+    format!(
+        "{}, about {} in the server's memory",
+        kinds.join(", "),
+        units::bytes(keys.estimated_bytes as f64)
+    )
 }
 
 /// The weights under the key that was just made; the file's bytes.
