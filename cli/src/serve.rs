@@ -5,9 +5,10 @@ mod token;
 
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 
-use exchange::WeightsAre;
+use exchange::{Kind, Reader, WeightsAre};
 use he_traits::Scheme;
 use henna_service::catalogue::Plan;
 use henna_service::serve::Tls;
@@ -45,22 +46,38 @@ fn serve(args: &ServeArgs) -> Result<(), Failure> {
     log(args.log);
     let tls = tls(args)?;
     let names = backends::chosen(&args.backend)?;
-    let subjects = args.model.iter().map(|name| Subject::load(name, None)).collect::<Result<Vec<_>, _>>()?;
+    let subjects =
+        args.models().iter().map(|name| Subject::load(name, None)).collect::<Result<Vec<_>, _>>()?;
+    let encrypted = args.encrypted_model.iter().map(|path| encrypted(path)).collect::<Result<Vec<_>, _>>()?;
     let listener = listen(args, tls.is_some())?;
     let models = subjects.iter().map(|subject| {
         let (about, weights) = (subject.about().to_owned(), subject.weights.weights.clone());
         Served::new(about, subject.weights_from.clone(), subject.network.clone(), weights)
     });
-    let service = Service::start(config(args), models.collect(), schemes(&names)?)?;
+    let models: Vec<Served> = models.chain(encrypted).collect();
+    let served: Vec<String> = models.iter().map(in_words).collect();
+    let service = Service::start(config(args), models, schemes(&names)?)?;
     let subjects = Arc::new(subjects);
     service.plan(Box::new(move |model, scheme| plan(&subjects, model, scheme)))?;
     let address = listener.local_addr().map_err(|error| Failure::failed(error.to_string()))?;
     let protocol = if tls.is_some() { "https" } else { "http" };
-    eprintln!("henna serves {} at {protocol}://{address}", args.model.join(", "));
+    eprintln!("henna serves {} at {protocol}://{address}", served.join(", "));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start threads: {error}")))?;
     runtime.block_on(service.run(listener, tls.as_ref(), ended()))?;
     Ok(())
+}
+
+/// The model of a file of encrypted weights.
+fn encrypted(path: &Path) -> Result<Served, Failure> {
+    let header = Reader::open(path, Kind::Model)?.header().clone();
+    let model = crate::job::model(&header.network.name)?;
+    Ok(Served::encrypted(model.about.to_owned(), (model.network)()?, path)?)
+}
+
+fn in_words(served: &Served) -> String {
+    let encrypted = if served.file().is_some() { " (encrypted weights)" } else { "" };
+    format!("{}{encrypted}", served.name())
 }
 
 /// Only what this project itself says is written: other crates may show headers and bytes.
@@ -111,6 +128,7 @@ fn config(args: &ServeArgs) -> Config {
         jobs: args.jobs,
         queue: args.queue,
         concurrent: args.concurrent,
+        connections: args.connections,
         uploads: args.uploads,
         job_time: args.job_time.into(),
         attempts: args.attempts,

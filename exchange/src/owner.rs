@@ -66,8 +66,7 @@ impl<S: ClientScheme> Owner<S> {
     /// # Errors
     /// [`Error::Foreign`] when it was made for another scheme, network or version; [`Error::Malformed`], [`Error::Scheme`].
     pub fn open<R: Read + Seek>(mut keys: Reader<R>, network: &Network, weights: &Weights) -> Result<Self> {
-        let params = keys.entry()?;
-        let setup = Setup::<S>::from_file(network, Some(weights), keys.header(), &params, keys.name())?;
+        let setup = Setup::<S>::read(&mut keys, network, Some(weights))?;
         let secret = S::secret_from_bytes(&setup.params, &keys.entry()?)?;
         keys.finish()?;
         let encryptor = S::encryptor(&setup.params, &secret)?;
@@ -152,6 +151,7 @@ impl<S: ClientScheme> Owner<S> {
         // The pattern's network has the fitted polynomials in it already.
         let network = self.setup.program.network();
         let program = EncryptedProgram::compile(network, weights, &self.setup.profile)?;
+        model.push(&self.setup.params.to_bytes()?)?;
         let (mut failed, mut done) = (None, 0);
         let outcome = program.vectors(&mut |vector, at| {
             let bytes = self.encryptor.encrypt(&vector, at, rng)?.to_bytes()?;

@@ -63,6 +63,11 @@ impl<S: Scheme> Server<S> {
         model.header().belongs(model.name(), keys.header(), keys.name())?;
         let (setup, evaluator) = Self::read_keys(&mut keys, network, None)?;
         fits(&setup)?;
+        let params = model.entry()?;
+        if setup.params.to_bytes()? != *params {
+            let reason = format!("its parameters are not those of {}", keys.name());
+            return Err(Error::malformed(model.name(), reason));
+        }
         let expected = setup.program.encrypted_weights(&setup.profile)?.ciphertexts;
         if model.entries() != expected as u64 {
             let reason = format!("it holds {} ciphertexts, the network needs {expected}", model.entries());
@@ -91,8 +96,7 @@ impl<S: Scheme> Server<S> {
         network: &Network,
         weights: Option<&Weights>,
     ) -> Result<(Setup<S>, S::Evaluator)> {
-        let params = keys.entry()?;
-        let setup = Setup::<S>::from_file(network, weights, keys.header(), &params, keys.name())?;
+        let setup = Setup::<S>::read(keys, network, weights)?;
         let bytes = keys.entry()?;
         keys.finish()?;
         let evaluation = S::EvaluationKeys::from_bytes(&bytes, &setup.params)?;

@@ -1,5 +1,7 @@
 //! What owner and server compile, each for itself, to the same thing: parameters, packing, steps.
 
+use std::io::{Read, Seek};
+
 use he_traits::wire::{Decode, Encode, fingerprint};
 use he_traits::{Profile, Scheme};
 use nn_layers::compile::{Compiled, Options, compile, compile_for};
@@ -8,6 +10,7 @@ use nn_layers::program::{Program, SymbolicRun};
 use nn_layers::{Network, Tensor, Weights};
 use sha2::{Digest, Sha256};
 
+use crate::container::Reader;
 use crate::error::{Error, Result};
 use crate::header::{Header, Kind, NetworkTag, WeightsAre, digest, hex, short};
 
@@ -73,6 +76,19 @@ impl<S: Scheme> Setup<S> {
             WeightsAre::Clear => self.program.symbolic(&self.profile)?,
             WeightsAre::Encrypted => self.program.symbolic_encrypted(&self.profile, 1)?,
         })
+    }
+
+    /// Compiles again what a file was made for whose first entry are the parameters: keys, or encrypted weights.
+    ///
+    /// # Errors
+    /// As [`Setup::from_file`]; [`Error::Malformed`] for a file without entries.
+    pub fn read<R: Read + Seek>(
+        file: &mut Reader<R>,
+        network: &Network,
+        weights: Option<&Weights>,
+    ) -> Result<Self> {
+        let params = file.entry()?;
+        Self::from_file(network, weights, file.header(), &params, file.name())
     }
 
     /// Compiles again what a file was made for, from its header and its parameters: no calibration data are needed, and no weights where they

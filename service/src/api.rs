@@ -43,8 +43,9 @@ pub(crate) struct App {
     info(
         title = "henna",
         description = "Neural networks on encrypted data. An owner uploads evaluation keys once, then requests; results open under the \
-                       owner's secret key alone, which never reaches the server. The weights are clear to the server. Schemes without \
-                       security (`more`, `clear`) show it everything: see each model's plans.",
+                       owner's secret key alone, which never reaches the server. The weights are clear to the server, unless a model's \
+                       `weights_encrypted` says otherwise. Schemes without security (`more`, `clear`) show it everything: see each \
+                       model's plans.",
         license(name = "MIT OR Apache-2.0")
     ),
     servers((url = "/", description = "this server")),

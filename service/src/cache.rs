@@ -59,7 +59,7 @@ impl Cache {
         (kept.len(), kept.iter().map(|kept| kept.engine.bytes()).sum())
     }
 
-    /// The engine of `key`, made by `load` where it is not in memory; whether it was. `file` is the size of the keys' file.
+    /// The engine of `key`, made by `load` where it is not in memory; whether it was. `file` is the size of the keys' file, and of the encrypted weights'.
     ///
     /// # Errors
     /// Those of `load`; [`Error::Refused`] for an engine that is larger than its share.

@@ -18,6 +18,8 @@ pub struct Limits {
     pub queue: usize,
     /// Jobs that run at once.
     pub concurrent: usize,
+    /// Connections that are open at once.
+    pub connections: usize,
     /// Uploads that run at once.
     pub uploads: usize,
     /// How long a job may run.
@@ -41,6 +43,7 @@ impl Default for Limits {
             jobs: 64,
             queue: 32,
             concurrent: 1,
+            connections: 256,
             uploads: 8,
             job_time: Duration::from_secs(3600),
             upload_pause: Duration::from_secs(30),

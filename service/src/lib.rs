@@ -1,6 +1,6 @@
 //! henna over HTTP: a server that evaluates encrypted requests for several owners, and its client.
 //!
-//! A server holds models in the clear and evaluation keys of owners; it gets requests, and gives results that only their owner can open.
+//! A server holds models, in the clear or encrypted, and evaluation keys of owners; it gets requests, and gives results that only their owner can open.
 //! Files are those of the crate [`exchange`], byte for byte. `docs/service.md` describes the API, the limits, and what an operator sees.
 //!
 //! | module | what it is |

@@ -5,12 +5,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use exchange::server::Server;
-use exchange::{Header, Reader, Writer};
+use exchange::{Header, Reader, Setup, WeightsAre, Writer};
 use he_traits::{Profile, Scheme};
 use nn_layers::run::Progress;
-use nn_layers::{Keeping, Program};
+use nn_layers::{Keeping, Network, Program};
 
-use crate::catalogue::Served;
+use crate::catalogue::{Held, Plan, Served};
+use crate::problem::{Error, Result};
 
 /// How far an evaluation is.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +69,7 @@ pub struct Open<'a> {
 trait Entry: Send + Sync {
     fn name(&self) -> &'static str;
     fn open(&self, open: Open<'_>) -> exchange::Result<Arc<dyn Engine>>;
+    fn plan(&self, model: Reader<File>, network: &Network) -> exchange::Result<Plan>;
 }
 
 struct Of<S>(PhantomData<fn() -> S>);
@@ -104,6 +106,22 @@ impl Schemes {
     pub fn open(&self, scheme: &str, open: Open<'_>) -> Option<exchange::Result<Arc<dyn Engine>>> {
         self.0.iter().find(|entry| entry.name() == scheme).map(|entry| entry.open(open))
     }
+
+    /// How encrypted weights run, at the parameters in their file.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when they were made for another scheme, network or version.
+    pub(crate) fn plan(&self, model: &Served) -> Result<Plan> {
+        let failed = |reason: String| Error::Setup(format!("the encrypted model {}: {reason}", model.name()));
+        let Some(file) = model.file() else { return Err(failed("its weights are clear".to_owned())) };
+        let scheme = &file.header().scheme;
+        let Some(entry) = self.0.iter().find(|entry| entry.name() == scheme) else {
+            let names = self.names().join(", ");
+            return Err(failed(format!("it was made for {scheme}, this server has {names}")));
+        };
+        let plan = file.open().and_then(|reader| entry.plan(reader, &model.network));
+        plan.map_err(|error| failed(error.to_string()))
+    }
 }
 
 impl<S: Scheme> Entry for Of<S> {
@@ -124,9 +142,58 @@ impl<S: Scheme> Entry for Of<S> {
                 at.stop();
             }
         };
-        let server = Server::<S>::open(keys, &model.network, &model.weights, keep, &mut prepare)?;
+        let server = match &model.weights {
+            Held::Clear(weights) => Server::<S>::open(keys, &model.network, weights, keep, &mut prepare)?,
+            Held::Encrypted(file) => {
+                let fits = |setup: &Setup<S>| fits(setup, memory);
+                Server::open_encrypted(keys, file.open()?, &model.network, fits, &mut prepare)?
+            }
+        };
         Ok(Arc::new(Loaded::new(server, memory)?))
     }
+
+    fn plan(&self, mut model: Reader<File>, network: &Network) -> exchange::Result<Plan> {
+        let setup = Setup::<S>::read(&mut model, network, None)?;
+        let run = setup.symbolic()?;
+        let security = &setup.profile.security;
+        Ok(Plan {
+            scheme: S::NAME.to_owned(),
+            parameters: Some(setup.profile.parameters.clone()),
+            security: Some(security.statement.clone()),
+            security_bits: Some(security.assumption.bits()),
+            server_learns: security.server_learns.clone(),
+            key_bytes: Some(run.key_bytes as u64),
+            sample_seconds: Some(run.seconds),
+            reason: None,
+        })
+    }
+}
+
+/// Refuses encrypted weights that do not fit into memory: they cannot be encoded on the fly.
+fn fits<S: Scheme>(setup: &Setup<S>, memory: u64) -> exchange::Result<()> {
+    let total = bytes_of(setup, memory)?;
+    if total <= memory {
+        return Ok(());
+    }
+    let reason = format!(
+        "a run with its encrypted weights takes {total} bytes of memory, and a job may take {memory} here"
+    );
+    Err(exchange::Error::Malformed { file: setup.program.network().name().to_owned(), reason })
+}
+
+/// Bytes that keys, weights and a run take.
+fn bytes_of<S: Scheme>(setup: &Setup<S>, memory: u64) -> exchange::Result<u64> {
+    let Setup { program, profile, .. } = setup;
+    let samples = profile.values_at_once.max(1);
+    let held = match setup.weights {
+        WeightsAre::Encrypted => program.symbolic_encrypted(profile, samples)?.memory,
+        WeightsAre::Clear => {
+            let run = program.symbolic(profile)?;
+            let keeping = program.keep_within(profile, &run, memory as f64);
+            program.memory(profile, samples, run.key_bytes, &keeping)
+        }
+    };
+    Ok(held.total() as u64)
 }
 
 struct Loaded<S: Scheme> {
@@ -137,12 +204,8 @@ struct Loaded<S: Scheme> {
 
 impl<S: Scheme> Loaded<S> {
     fn new(server: Server<S>, memory: u64) -> exchange::Result<Self> {
-        let setup = server.setup();
-        let run = setup.program.symbolic(&setup.profile)?;
-        let keeping = setup.program.keep_within(&setup.profile, &run, memory as f64);
-        let samples = setup.profile.values_at_once.max(1);
-        let bytes = setup.program.memory(&setup.profile, samples, run.key_bytes, &keeping).total() as u64;
-        let work = Work::new(run.steps.iter().map(|step| step.seconds));
+        let bytes = bytes_of(server.setup(), memory)?;
+        let work = Work::new(server.setup().symbolic()?.steps.iter().map(|step| step.seconds));
         Ok(Self { work, bytes, server })
     }
 }

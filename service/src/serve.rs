@@ -1,19 +1,22 @@
-//! Listening: TLS, time limits, shutdown.
+//! Listening: TLS, limits of time and connections, shutdown.
 
-use std::net::{SocketAddr, TcpListener};
+mod connections;
+
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::Semaphore;
 
+use self::connections::{Listener, Peer};
 use crate::api::{App, router};
 use crate::catalogue::{Catalogue, Plan, Served};
 use crate::config::Config;
@@ -73,7 +76,7 @@ impl Service {
     /// Opens the store and begins with what waits there.
     ///
     /// # Errors
-    /// [`Error::Setup`] when the store cannot be opened; [`Error::Store`]; [`Error::Internal`] when the system gives no threads.
+    /// [`Error::Setup`] when the store cannot be opened, or encrypted weights are of another scheme or network; [`Error::Store`]; [`Error::Internal`] when the system gives no threads.
     pub fn start(config: Config, models: Vec<Served>, schemes: Schemes) -> Result<Self> {
         let Config { store, limits, threads, reports, grace } = config;
         let tokens = Tokens::of(&store);
@@ -81,7 +84,7 @@ impl Service {
         let waiting = recovered.jobs.iter().filter(|job| !job.state.is_over()).count();
         let (keys, removed) = (recovered.keys.len(), recovered.removed);
         tracing::info!(keys, jobs = recovered.jobs.len(), waiting, removed, "store opened");
-        let catalogue = Arc::new(Catalogue::new(models, &schemes.names()));
+        let catalogue = Arc::new(Catalogue::new(models, &schemes)?);
         let metrics = Arc::new(Metrics::new());
         let threads =
             threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
@@ -101,7 +104,7 @@ impl Service {
         Ok(Self { app, router, workers, grace })
     }
 
-    /// Plans every model under every scheme on a thread of its own; plans are kept in the store.
+    /// Plans every model with clear weights under every scheme on a thread of its own; plans are kept in the store.
     ///
     /// # Errors
     /// [`Error::Internal`] when the system gives no thread.
@@ -125,10 +128,12 @@ impl Service {
     ) -> Result<()> {
         let Self { app, router, workers, grace } = self;
         listener.set_nonblocking(true).map_err(|error| Error::Setup(error.to_string()))?;
-        let handle: Handle<SocketAddr> = Handle::new();
+        let handle: Handle<Peer> = Handle::new();
         let sweeper = tokio::spawn(sweep(Arc::clone(&app)));
-        let serving =
-            tokio::spawn(listen(listener, tls.map(Tls::config).transpose()?, router, handle.clone())?);
+        let places = app.jobs.limits().connections;
+        let listener = Listener::new(listener, places).map_err(|error| Error::Setup(error.to_string()))?;
+        let serving = listen(listener, tls.map(Tls::config).transpose()?, router, handle.clone());
+        let serving = tokio::spawn(serving);
         tokio::pin!(serving);
         let served = tokio::select! {
             served = &mut serving => Some(served),
@@ -156,26 +161,14 @@ impl Service {
 
 type Serving = std::pin::Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
 
-fn listen(
-    listener: TcpListener,
-    tls: Option<RustlsConfig>,
-    router: Router,
-    handle: Handle<SocketAddr>,
-) -> Result<Serving> {
-    let failed = |error: std::io::Error| Error::Setup(error.to_string());
+fn listen(listener: Listener, tls: Option<RustlsConfig>, router: Router, handle: Handle<Peer>) -> Serving {
     let service = router.into_make_service();
-    Ok(match tls {
-        None => {
-            let mut server = axum_server::from_tcp(listener).map_err(failed)?.handle(handle);
-            limit(server.http_builder());
-            Box::pin(server.serve(service))
-        }
-        Some(config) => {
-            let mut server = axum_server::from_tcp_rustls(listener, config).map_err(failed)?.handle(handle);
-            limit(server.http_builder());
-            Box::pin(server.serve(service))
-        }
-    })
+    let mut server = Server::<Peer>::from_listener(listener).handle(handle);
+    limit(server.http_builder());
+    match tls {
+        None => Box::pin(server.serve(service)),
+        Some(config) => Box::pin(server.acceptor(RustlsAcceptor::new(config)).serve(service)),
+    }
 }
 
 /// Clients that say nothing are not waited for.
@@ -197,7 +190,7 @@ async fn sweep(app: Arc<App>) {
 }
 
 fn plan_all(app: &App, planner: &Planner) {
-    for (served, _) in app.catalogue.all() {
+    for (served, _) in app.catalogue.all().into_iter().filter(|(served, _)| served.file().is_none()) {
         for scheme in app.jobs.schemes() {
             if app.jobs.is_closing() {
                 return;

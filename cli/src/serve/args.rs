@@ -15,6 +15,9 @@ Three commands, on one machine:
 
 The page is at the same address. docs/service.md describes the API, the limits, and who sees what.";
 
+/// Models that are served where none is named.
+const MODELS: [&str; 2] = ["fcnn-wbc", "cnn-mnist"];
+
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 pub(crate) struct ServeArgs {
@@ -26,9 +29,13 @@ pub(crate) struct ServeArgs {
     /// Address and port; port 0 takes any that is free
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(super) listen: SocketAddr,
-    /// Models to serve, separated by commas, see `henna list`
-    #[arg(long, value_delimiter = ',', default_value = "fcnn-wbc,cnn-mnist", value_name = "NAMES")]
+    /// Models to serve with weights in the clear, separated by commas, see `henna list`; fcnn-wbc,cnn-mnist when neither this nor
+    /// --encrypted-model is there
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub(super) model: Vec<String>,
+    /// Encrypted weights to serve (model.henna, from `henna keygen --encrypt-model`), for requests under the key of their owner
+    #[arg(long, value_delimiter = ',', value_name = "FILES")]
+    pub(super) encrypted_model: Vec<PathBuf>,
     /// Schemes to serve, separated by commas; all that this program has when absent
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub(super) backend: Vec<String>,
@@ -67,6 +74,9 @@ pub(crate) struct ServeArgs {
     /// Jobs that run at once; each gets its share of threads and memory
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one, help_heading = "Limits")]
     pub(super) concurrent: usize,
+    /// Connections that are open at once; further ones wait until one closes
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = many, help_heading = "Limits")]
+    pub(super) connections: usize,
     /// Uploads that run at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = at_least_one, help_heading = "Limits")]
     pub(super) uploads: usize,
@@ -90,11 +100,27 @@ pub(crate) struct ServeArgs {
     pub(super) threads: Option<u16>,
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if (1..=1024).contains(&number) => Ok(number),
-        _ => Err(format!("{text:?} is no number from 1 to 1024")),
+impl ServeArgs {
+    /// Models to serve with weights in the clear.
+    pub(super) fn models(&self) -> Vec<String> {
+        if self.model.is_empty() && self.encrypted_model.is_empty() {
+            return MODELS.map(str::to_owned).to_vec();
+        }
+        self.model.clone()
     }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    up_to(1024, text)
+}
+
+fn many(text: &str) -> Result<usize, String> {
+    up_to(1_000_000, text)
+}
+
+fn up_to(most: usize, text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("{text:?} is no number from 1 to {most}"))
 }
 
 /// What is logged.

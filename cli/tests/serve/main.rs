@@ -30,6 +30,14 @@ fn refused(folder: &Path, arguments: &[&str], words: &str) {
     assert!(last.starts_with("henna: ") && last.contains(words), "{words:?} is not in: {said}");
 }
 
+/// What the network gives for its own samples.
+fn clear(model: &str, samples: usize) -> Vec<f64> {
+    let model = models::find(model).unwrap();
+    let (network, stored) = ((model.network)().unwrap(), model.weights().unwrap());
+    let inputs = (model.test_samples)(samples, &stored).unwrap().inputs;
+    nn_layers::clear::run(&network, &stored.weights, &inputs).unwrap().data().to_vec()
+}
+
 #[test]
 fn a_service_gives_what_evaluate_gives() {
     let place = tempfile::tempdir().unwrap();
@@ -76,6 +84,47 @@ fn a_service_gives_what_evaluate_gives() {
         &[&["query", "server/evaluation.henna"][..], &ask].concat(),
         "encrypted samples are needed",
     );
+    #[cfg(unix)]
+    assert_eq!(service.terminate(), Some(0));
+}
+
+#[test]
+fn a_service_computes_with_weights_that_it_does_not_see() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    // Under CKKS polynomials stand for the activations.
+    let backends = [("more", "5", 1e-9), ("ckks", "1", 0.05)];
+    for (backend, samples, _) in backends {
+        std::fs::create_dir(folder.join(backend)).unwrap();
+        let folder = folder.join(backend);
+        done(&folder, &["keygen", "fcnn-wbc", "--backend", backend, "--encrypt-model"]);
+        done(&folder, &["encrypt", "--samples", samples]);
+    }
+    let files = backends.map(|(backend, ..)| folder.join(backend).join("server/model.henna"));
+    let files = files.map(|path| path.display().to_string()).join(",");
+    let service = Server::start(&folder.join("store"), &["--encrypted-model", &files, "--threads", "2"]);
+    let token = token(&folder.join("store"), "ann");
+    std::fs::write(folder.join("token"), &token).unwrap();
+    for (backend, samples, tolerance) in backends {
+        let folder = folder.join(backend);
+        let ask = ["--server", &service.address, "--token-file", "../token"];
+        done(&folder, &[&["query", "request.henna", "--out", "there.henna"][..], &ask].concat());
+        done(&folder, &["evaluate", "--out", "here.henna", "--threads", "2"]);
+        let [here, there] =
+            ["here.henna", "there.henna"].map(|name| std::fs::read(folder.join(name)).unwrap());
+        assert!(here == there, "{backend}: the service computes what evaluate computes, to the last bit");
+        let expected = clear("fcnn-wbc", samples.parse().unwrap());
+        let numbers = done(&folder, &[&["query", "--samples", samples][..], &ask].concat());
+        let numbers: Vec<f64> = numbers.split([',', '\n']).filter_map(|x| x.parse().ok()).collect();
+        assert_eq!(numbers.len(), expected.len(), "{backend}");
+        for (number, expected) in numbers.iter().zip(&expected) {
+            assert!((number - expected).abs() < tolerance, "{backend}: {number} instead of {expected}");
+        }
+    }
+    let models = service.client(&token).models().unwrap();
+    assert_eq!(models.len(), 2, "without --model no other model is served");
+    assert!(models.iter().all(|model| model.weights_encrypted && model.plans.len() == 1));
+    assert!(models[1].plans[0].security_bits >= Some(128), "{:?}", models[1].plans);
     #[cfg(unix)]
     assert_eq!(service.terminate(), Some(0));
 }

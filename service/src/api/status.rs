@@ -22,9 +22,12 @@ pub struct ModelView {
     pub name: String,
     /// What it does.
     pub about: String,
-    /// Where its weights come from. They are clear to the server.
+    /// Where its weights come from.
     pub weights: String,
-    /// SHA-256 of graph and weights.
+    /// Whether its weights are encrypted, for requests under one key. Where not, they are clear to the server; where they are, the scheme's
+    /// protection is that of the weights too.
+    pub weights_encrypted: bool,
+    /// SHA-256 of graph and weights; of the graph alone where the weights are encrypted.
     pub digest: String,
     /// Shape of a sample.
     pub input_shape: Vec<usize>,
@@ -53,6 +56,7 @@ pub(super) async fn models(State(app): State<Arc<App>>) -> Json<Vec<ModelView>> 
         name: served.name().to_owned(),
         about: served.about.clone(),
         weights: served.weights_from.clone(),
+        weights_encrypted: served.file().is_some(),
         digest: served.digest().to_owned(),
         input_shape: served.network.input_shape().to_vec(),
         output_shape: served.network.output_shape().to_vec(),

@@ -8,7 +8,7 @@ use crate::store::JobRecord;
 impl Inner {
     /// What two jobs must share to take equally long a sample.
     pub(super) fn kind(job: &JobRecord) -> String {
-        format!("{} {} {}", job.model, job.scheme, job.parameters)
+        format!("{} {} {} {}", job.model, job.scheme, job.parameters, job.weights)
     }
 }
 
@@ -20,18 +20,16 @@ impl Jobs {
     /// Seconds that a job takes, were it begun now.
     fn seconds_of(&self, inner: &Inner, job: &JobRecord, loaded: bool) -> f64 {
         let kind = Inner::kind(job);
-        let sample = inner.speeds.sample(&kind).unwrap_or_else(|| self.planned(job));
+        let sample = inner.speeds.sample(&kind).unwrap_or_else(|| self.planned(inner, job));
         let load = if loaded { 0.0 } else { inner.speeds.load(&kind).unwrap_or_default() };
         load + sample * job.samples as f64
     }
 
     /// Seconds a sample by the cost model, before any was measured.
-    fn planned(&self, job: &JobRecord) -> f64 {
+    fn planned(&self, inner: &Inner, job: &JobRecord) -> f64 {
         let threads = (self.threads / self.limits.concurrent.max(1)).max(1);
-        let models = self.catalogue.all();
-        let plans =
-            models.iter().filter(|(served, _)| served.name() == job.model).flat_map(|(_, plans)| plans);
-        let plan = plans.into_iter().find(|plan| plan.scheme == job.scheme);
+        let keys = inner.keys.get(&(job.owner.clone(), job.key.clone()));
+        let plan = keys.and_then(|keys| self.catalogue.plan(&keys.header));
         plan.and_then(|plan| plan.sample_seconds).unwrap_or_default() / threads as f64
     }
 

@@ -180,6 +180,7 @@ impl Jobs {
             model: header.network.name.clone(),
             scheme: header.scheme.clone(),
             parameters: header.description.clone(),
+            weights: header.weights,
             samples: header.samples,
             request_bytes: bytes,
             result_bytes: None,

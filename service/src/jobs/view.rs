@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use exchange::WeightsAre;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -33,6 +34,8 @@ pub struct KeyView {
     pub scheme: String,
     /// The parameters in words.
     pub parameters: String,
+    /// Whether they are for encrypted weights.
+    pub weights_encrypted: bool,
     /// Bytes of the file.
     pub bytes: u64,
     /// SHA-256 with which the file ends, over all that is before.
@@ -114,6 +117,7 @@ impl Jobs {
             model: header.network.name.clone(),
             scheme: header.scheme.clone(),
             parameters: header.description.clone(),
+            weights_encrypted: header.weights == WeightsAre::Encrypted,
             bytes: *bytes,
             checksum: checksum.clone(),
             created: *created,

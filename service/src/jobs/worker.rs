@@ -8,6 +8,7 @@ use std::time::Instant;
 use exchange::{Kind, Reader, Writer};
 
 use super::{Jobs, Live, Progress, Snapshot, State, Stop};
+use crate::catalogue::EncryptedWeights;
 use crate::ids::now;
 use crate::problem::{Error, Result};
 use crate::schemes::{At, Engine, Open};
@@ -199,8 +200,9 @@ impl Jobs {
             return Err(Error::Refused(format!("the keys {} are gone", record.key)));
         };
         let start = Instant::now();
+        let model = self.catalogue.of(&key.header)?;
+        let files = key.bytes + model.file().map_or(0, EncryptedWeights::bytes);
         let load = || {
-            let model = self.catalogue.of(&key.header)?;
             let file = std::fs::File::open(self.store.path(Blob::Keys, &key.file)).map_err(Error::store)?;
             let memory = self.cache.share();
             let refused = |error: exchange::Error| Error::Refused(error.to_string());
@@ -213,7 +215,7 @@ impl Jobs {
                 || Error::Refused(format!("this server does not have the scheme {}", key.header.scheme));
             opened.map_err(refused)?.ok_or_else(missing)
         };
-        let (engine, kept) = self.cache.get(&id, key.bytes, load)?;
+        let (engine, kept) = self.cache.get(&id, files, load)?;
         self.metrics.engine(kept);
         if !kept {
             let seconds = start.elapsed().as_secs_f64();

@@ -59,6 +59,13 @@ function planRow(plan) {
   ]);
 }
 
+function weights(model) {
+  if (!model.weights_encrypted) return `weights: ${model.weights}, in the clear here`;
+  const hidden = model.plans.every((plan) => plan.security_bits > 0);
+  return hidden ? "weights: encrypted, this server does not see them; for requests under the key of their owner alone"
+    : "weights: encrypted, but this scheme protects nothing: the server can see them";
+}
+
 function modelCard(model) {
   const head = element("thead", element("tr", [
     element("th", "scheme"), element("th", "protects"), element("th", "parameters"),
@@ -66,9 +73,9 @@ function modelCard(model) {
   ]));
   const shape = (sizes) => sizes.join(" × ");
   return element("article", [
-    element("h3", model.name),
+    element("h3", model.weights_encrypted ? `${model.name}, encrypted weights` : model.name),
     element("p", model.about, "about"),
-    element("p", [`${shape(model.input_shape)} numbers in, ${shape(model.output_shape)} out · weights: ${model.weights}, in the clear here · `,
+    element("p", [`${shape(model.input_shape)} numbers in, ${shape(model.output_shape)} out · ${weights(model)} · `,
       element("code", model.digest.slice(0, 12))], "facts"),
     element("table", [head, element("tbody", model.plans.map(planRow))]),
   ]);

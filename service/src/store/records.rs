@@ -1,6 +1,6 @@
 //! What the store knows about keys and jobs. Nothing here is secret.
 
-use exchange::Header;
+use exchange::{Header, WeightsAre};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -71,6 +71,9 @@ pub struct JobRecord {
     pub scheme: String,
     /// The parameters in words.
     pub parameters: String,
+    /// How the server has the weights.
+    #[serde(default)]
+    pub weights: WeightsAre,
     /// Encrypted samples.
     pub samples: u64,
     /// Bytes of the request.

@@ -1,5 +1,7 @@
 //! What the operator allows, and no more.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use super::party::{Party, read};
@@ -121,4 +123,28 @@ fn old_results_are_forgotten() {
     assert_eq!(again.get(&format!("/v1/jobs/{id}"), &token).status, 404);
     assert_eq!(again.get(&format!("/v1/keys/{}", party.number), &token).status, 200);
     drop((again, folder));
+}
+
+#[test]
+fn connections_beyond_the_limit_wait_until_one_closes() {
+    let service = Running::with(|config| config.limits.connections = 2);
+    let connect = || TcpStream::connect(service.address.trim_start_matches("http://")).unwrap();
+    let answer = |stream: &mut TcpStream, time: Duration| {
+        stream.set_read_timeout(Some(time)).unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).map(|()| String::from_utf8_lossy(&head).into_owned())
+    };
+    let ask = |stream: &mut TcpStream| {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    };
+    let mut open = [connect(), connect()];
+    for stream in &mut open {
+        ask(stream);
+        assert_eq!(answer(stream, Duration::from_secs(20)).unwrap(), "HTTP/1.1 200");
+    }
+    let mut third = connect();
+    ask(&mut third);
+    assert!(answer(&mut third, Duration::from_millis(500)).is_err(), "it must wait");
+    drop(open);
+    assert_eq!(answer(&mut third, Duration::from_secs(20)).unwrap(), "HTTP/1.1 200");
 }

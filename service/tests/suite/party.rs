@@ -33,6 +33,8 @@ pub(crate) struct Party {
     pub(crate) folder: TempDir,
     pub(crate) secret: PathBuf,
     pub(crate) evaluation: PathBuf,
+    /// The encrypted weights, where they are.
+    pub(crate) model: PathBuf,
     /// Number of the keys.
     pub(crate) number: String,
     network: Network,
@@ -46,16 +48,35 @@ impl Party {
     }
 
     pub(crate) fn of(hidden: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let (network, weights) = network(hidden);
-        let [secret, evaluation] = ["owner/secret", "evaluation"].map(|name| folder.path().join(name));
         let setup = Setup::<More>::compile(&network, &weights, &inputs(8), &Options::default()).unwrap();
+        Self::with(&setup, network, weights)
+    }
+
+    /// With weights that the server does not have.
+    pub(crate) fn encrypted(hidden: usize) -> Self {
+        let (network, weights) = network(hidden);
+        let compiled =
+            nn_layers::compile::<More>(&network, &weights, &inputs(8), &Options::default()).unwrap();
+        let setup = Setup::<More>::with_encrypted_weights(&network, compiled).unwrap();
+        let party = Self::with(&setup, network, weights);
+        let mut model = Writer::create(&party.model, &party.owner.model_header().unwrap()).unwrap();
         let mut rng: ChaCha20Rng = rand::make_rng();
-        keygen(&setup, &secret, &evaluation, &mut rng, &mut |_| {}).unwrap();
+        party.owner.encrypt_model(&party.weights, &mut model, &mut rng, &mut |_| {}).unwrap();
+        model.finish().unwrap();
+        party
+    }
+
+    fn with(setup: &Setup<More>, network: Network, weights: Weights) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let [secret, evaluation, model] =
+            ["owner/secret", "evaluation", "model"].map(|name| folder.path().join(name));
+        let mut rng: ChaCha20Rng = rand::make_rng();
+        keygen(setup, &secret, &evaluation, &mut rng, &mut |_| {}).unwrap();
         let keys = Reader::open(&secret, Kind::SecretKey).unwrap();
         let number = keys.header().keys.clone();
         let owner = Owner::open(keys, &network, &weights).unwrap();
-        Self { folder, secret, evaluation, number, network, weights, owner }
+        Self { folder, secret, evaluation, model, number, network, weights, owner }
     }
 
     pub(crate) fn request(&self, samples: usize) -> PathBuf {

@@ -12,7 +12,7 @@ use he_traits::Clear;
 use henna_service::client::{Client, Options};
 use henna_service::serve::Tls;
 use henna_service::tokens::Tokens;
-use henna_service::{Config, Schemes, Service};
+use henna_service::{Config, Schemes, Served, Service};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -104,10 +104,27 @@ impl Running {
         running
     }
 
+    /// A service of these models.
+    pub(crate) fn serving(models: Vec<Served>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut running = Self::start(&folder.path().join("store"), models, None, |_| {});
+        running.folder = Some(folder);
+        running
+    }
+
     /// A service over a store that may be there already.
     pub(crate) fn at(
         store: &Path,
         hidden: usize,
+        tls: Option<Tls>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        Self::start(store, vec![served(hidden)], tls, change)
+    }
+
+    pub(crate) fn start(
+        store: &Path,
+        models: Vec<Served>,
         tls: Option<Tls>,
         change: impl FnOnce(&mut Config),
     ) -> Self {
@@ -120,7 +137,7 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let protocol = if tls.is_some() { "https" } else { "http" };
         let address = format!("{protocol}://{}", listener.local_addr().unwrap());
-        let service = Service::start(config, vec![served(hidden)], schemes).unwrap();
+        let service = Service::start(config, models, schemes).unwrap();
         let (end, ended) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
