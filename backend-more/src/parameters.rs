@@ -222,7 +222,8 @@ impl Decode<()> for Parameters {
         let (low, high) = (reader.f64()?, reader.f64()?);
         reader.finish()?;
         let random_lane = match lane {
-            0 if low == 0.0 && high == 0.0 => RandomLane::DataRange,
+            // Bit by bit: equal parameters have equal bytes, and so one fingerprint.
+            0 if low.to_bits() == 0 && high.to_bits() == 0 => RandomLane::DataRange,
             1 => RandomLane::Interval { low, high },
             other => {
                 return Err(Error::malformed("params", format!("it names random lanes of kind {other}")));

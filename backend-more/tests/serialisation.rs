@@ -51,6 +51,19 @@ fn parameters_come_back_whole() {
     }
 }
 
+/// Found by fuzzing: a zero with a sign was read, and written without it, so that equal parameters had two fingerprints.
+#[test]
+fn equal_parameters_have_equal_bytes() {
+    let written = |high: f64| {
+        let mut writer = Writer::new(Kind { backend: "more", object: "params", fingerprint: 0 }, 44);
+        writer.u64(24).u32(3).u32(0).u32(0).f64(1e3).f64(0.0).f64(high);
+        writer.finish()
+    };
+    let read = Parameters::from_bytes(&written(0.0), &()).unwrap();
+    assert_eq!(read.to_bytes().unwrap(), written(0.0));
+    assert!(malformed(Parameters::from_bytes(&written(-0.0), &())));
+}
+
 fn sample() -> (Vec<u8>, Vec<u8>) {
     let mut rng = ChaCha20Rng::seed_from_u64(4);
     let keys = More::keygen(&parameters(), &KeyNeeds::default(), &mut rng).unwrap();

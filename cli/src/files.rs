@@ -66,7 +66,8 @@ struct Done {
     /// Seconds before the first sample, where there is something to prepare.
     #[serde(skip_serializing_if = "Option::is_none")]
     prepare_seconds: Option<f64>,
-    /// Of `seconds`, those in the network's steps: what the same evaluation takes in one process. The rest is for the files.
+    /// Of `seconds`, those in the network's steps: what the same evaluation takes in one process. The rest is for the files. For `query`
+    /// those of the job at the server, whose files are in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     computing_seconds: Option<f64>,
     seconds: f64,

@@ -16,7 +16,7 @@ pub enum Held {
     /// In the clear.
     Clear(Weights),
     /// In a file, encrypted under one owner's key.
-    Encrypted(EncryptedWeights),
+    Encrypted(Box<EncryptedWeights>),
 }
 
 /// A file of encrypted weights.
@@ -78,7 +78,8 @@ impl Served {
         let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
         let digest = header.network.digest.clone();
         let weights_from = "encrypted by their owner".to_owned();
-        let weights = Held::Encrypted(EncryptedWeights { path: path.to_path_buf(), header, bytes });
+        let weights = EncryptedWeights { path: path.to_path_buf(), header, bytes };
+        let weights = Held::Encrypted(Box::new(weights));
         Ok(Self { about, weights_from, network, weights, digest })
     }
 

@@ -96,10 +96,11 @@ fn client(args: &QueryArgs) -> Result<Client, Failure> {
 fn carry(args: &QueryArgs, client: &Client, request: &Path) -> Result<(), Failure> {
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("results.henna"));
     let start = Instant::now();
-    let bytes = bring(args, client, request, &out)?;
+    let brought = bring(args, client, request, &out)?;
     let header = Reader::open(&out, Kind::Results)?.header().clone();
     let holds = format!("{}, encrypted, for the owner", units::count(header.samples, "result"));
-    Done::of("query", &header, start.elapsed().as_secs_f64()).file(&out, holds, bytes).tell(args.json)
+    let timed = Done::of("query", &header, start.elapsed().as_secs_f64());
+    Done { computing_seconds: brought.seconds, ..timed }.file(&out, holds, brought.bytes).tell(args.json)
 }
 
 /// From samples to numbers.
@@ -162,8 +163,16 @@ fn encrypt<S: ClientScheme>(owner: &Owner<S>, inputs: &Tensor, path: &Path) -> R
     Ok(())
 }
 
-/// Has the service evaluate `request`, and fetches the results; how many bytes those are.
-fn bring(args: &QueryArgs, client: &Client, request: &Path, results: &Path) -> Result<u64, Failure> {
+/// What came back.
+struct Brought {
+    /// Bytes of the results.
+    bytes: u64,
+    /// Seconds of the evaluation at the server.
+    seconds: Option<f64>,
+}
+
+/// Has the service evaluate `request`, and fetches the results.
+fn bring(args: &QueryArgs, client: &Client, request: &Path, results: &Path) -> Result<Brought, Failure> {
     let header = Reader::open(request, Kind::Request)?.header().clone();
     if client.key(&header.keys)?.is_none() {
         let keys = Reader::open(&args.keys, Kind::EvaluationKeys)?;
@@ -190,7 +199,7 @@ fn bring(args: &QueryArgs, client: &Client, request: &Path, results: &Path) -> R
     if !args.keep {
         client.delete_job(&id)?;
     }
-    Ok(bytes)
+    Ok(Brought { bytes, seconds: job.seconds })
 }
 
 fn upload(

@@ -8,7 +8,6 @@ use std::time::Instant;
 use exchange::{Kind, Reader, Writer};
 
 use super::{Jobs, Live, Progress, Snapshot, State, Stop};
-use crate::catalogue::EncryptedWeights;
 use crate::ids::now;
 use crate::problem::{Error, Result};
 use crate::schemes::{At, Engine, Open};
@@ -201,7 +200,7 @@ impl Jobs {
         };
         let start = Instant::now();
         let model = self.catalogue.of(&key.header)?;
-        let files = key.bytes + model.file().map_or(0, EncryptedWeights::bytes);
+        let files = key.bytes + model.file().map_or(0, |file| file.bytes());
         let load = || {
             let file = std::fs::File::open(self.store.path(Blob::Keys, &key.file)).map_err(Error::store)?;
             let memory = self.cache.share();
