@@ -186,6 +186,9 @@ fn an_interrupted_command_leaves_nothing() {
     assert_eq!(std::fs::read(folder.join("results.henna")).unwrap(), b"an older file");
 }
 
+/// A command with the files that it makes.
+type Command<'a> = (&'a [&'a str], &'a [(&'a str, Kind)]);
+
 /// Killed at many moments: each file is whole, what was there before, or not there.
 #[cfg(unix)]
 #[test]
@@ -194,7 +197,7 @@ fn a_killed_command_leaves_whole_files() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
     std::fs::write(folder.join("in.csv"), "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9\n".repeat(3000)).unwrap();
-    let commands: [(&[&str], &[(&str, Kind)]); 4] = [
+    let commands: [Command<'_>; 4] = [
         (
             &["keygen", "fcnn-wbc", "--backend", "more", "--encrypt-model"],
             &[
