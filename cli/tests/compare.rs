@@ -155,9 +155,10 @@ fn memory_over_estimate(model: &str) -> Vec<f64> {
     let output = run(cache.path(), &[&arguments[..], &["--encrypt-model", "--json"]].concat());
     assert!(output.status.success(), "{}", stderr(&output));
     let columns = json(&stdout(&output)).into_iter().skip(1).map(|record| {
-        let peak = record["measured"]["memory"]["peak"].as_f64().unwrap();
-        let estimate = record["plan"]["estimated_memory"]["total"].as_f64().unwrap();
-        eprintln!("{model}, weights {}: {peak} bytes at the peak, {estimate} expected", record["weights"]);
+        let number = |path: &str| record.pointer(path).and_then(Value::as_f64).unwrap();
+        let peak = number("/measured/memory/peak");
+        let estimate = number("/plan/estimated_memory/total");
+        eprintln!("{model}: {peak} bytes at the peak, {estimate} expected");
         peak / estimate
     });
     columns.collect()
