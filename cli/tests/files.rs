@@ -196,7 +196,7 @@ fn a_killed_command_leaves_whole_files() {
     const MOMENTS: u32 = 10;
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
-    std::fs::write(folder.join("in.csv"), "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9\n".repeat(3000)).unwrap();
+    std::fs::write(folder.join("in.csv"), "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9\n".repeat(300)).unwrap();
     let commands: [Command<'_>; 4] = [
         (
             &["keygen", "fcnn-wbc", "--backend", "more", "--encrypt-model"],
