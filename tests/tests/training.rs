@@ -10,6 +10,9 @@ use nn_layers::{Activation, AvgPool2d, Conv2d, Flatten, Linear, Network, Weights
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+#[path = "training/rounding.rs"]
+mod rounding;
+
 const SAMPLES: usize = 40;
 const CLASSES: usize = 3;
 
