@@ -40,6 +40,21 @@ impl Profile {
     pub fn factor_bytes(&self, level: Level) -> u64 {
         self.sizes.factor.at(level) as u64
     }
+
+    /// The same scheme with a data owner who decrypts and encrypts anew on request, good for values up to `bound`: what an evaluator behind
+    /// [`RoundTrip`](crate::decorators::RoundTrip) offers. A refresh that the scheme has itself is replaced.
+    #[must_use]
+    pub fn with_round_trips(mut self, bound: f64) -> Self {
+        let top = self.top;
+        let lowest_input = if top.is_unbounded() { top } else { Level::ZERO };
+        let seconds = self.costs.decrypt.at(lowest_input) + self.costs.encrypt.at(top);
+        self.refresh = Some(RefreshProfile { lowest_input, highest_output: top, bound, seconds });
+        let learns = "the values of every ciphertext sent for a refresh".to_owned();
+        if !self.security.owner_learns.contains(&learns) {
+            self.security.owner_learns.push(learns);
+        }
+        self
+    }
 }
 
 /// How a scheme computes a matrix times an encrypted vector.

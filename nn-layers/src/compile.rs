@@ -1,12 +1,15 @@
 //! From a network to parameters and a program, for one scheme.
 
+mod rounds;
+
 use he_traits::{LinearStyle, Profile, Requirements, Scheme};
 use serde::{Deserialize, Serialize};
 
 use crate::approx::{self, Calibration, Degree, Functions, Nonlinear, Search};
 use crate::error::{Error, Result, TooDeep};
 use crate::fold::{Composition, Folded, FoldedKind};
-use crate::graph::Network;
+use crate::graph::{Network, Node};
+use crate::layers::{Activation, Layer};
 use crate::pack::dense_slots;
 use crate::plan::Plan;
 use crate::program::Program;
@@ -28,11 +31,16 @@ pub struct Options {
     pub precision_bits: u32,
     /// How many times larger than anything seen in calibration a value may become.
     pub headroom: f64,
+    /// Whether values may go to the owner of the key on the way, to be decrypted and encrypted anew: any depth then fits, and smaller
+    /// parameters serve. The owner must be there while the network runs, and learns the values that are sent; see
+    /// [`RoundTrip`](he_traits::decorators::RoundTrip). Of no effect for schemes without levels.
+    #[serde(default)]
+    pub round_trips: bool,
 }
 
 impl Default for Options {
     /// Outputs within 2 % of the original ones at degree 63 at most, lower degrees where parameters end, a margin of a tenth,
-    /// 20 bits, twice the values seen.
+    /// 20 bits, twice the values seen, no round trips.
     fn default() -> Options {
         Options {
             degree: Degree::Output { error: 2e-2, most: 63 },
@@ -40,6 +48,7 @@ impl Default for Options {
             margin: 0.1,
             precision_bits: 20,
             headroom: 2.0,
+            round_trips: false,
         }
     }
 }
@@ -78,7 +87,7 @@ pub fn compile<S: Scheme>(
     loop {
         match source.compile::<S>(degree) {
             Err(error @ (Error::Scheme(he_traits::Error::Parameters { .. }) | Error::TooDeep(_))) => {
-                degree = lower(degree).filter(|_| options.lower_degrees).ok_or(error)?;
+                degree = source.lower(degree).ok_or(error)?;
             }
             done => return done,
         }
@@ -98,11 +107,15 @@ pub fn compile_for(
 ) -> Result<Program> {
     let source = Source::new(network, weights, calibration, options)?;
     let mut degree = options.degree;
+    let profile = &match options.round_trips && !profile.top.is_unbounded() {
+        true => profile.clone().with_round_trips(options.headroom * source.calibration.bound().max(1.0)),
+        false => profile.clone(),
+    };
     loop {
         let (folded, functions) = source.fold(profile, degree)?;
         match Program::new(&folded, functions, weights, profile) {
             Err(error @ Error::Levels { .. }) => {
-                degree = lower(degree).filter(|_| options.lower_degrees).ok_or(error)?;
+                degree = source.lower(degree).ok_or(error)?;
             }
             done => return source.finished(done?),
         }
@@ -153,10 +166,19 @@ impl<'a> Source<'a> {
         let functions = approx::choose(&search, profile.exact, degree)?;
         let composition = match profile.linear {
             LinearStyle::Matrix if profile.top.is_unbounded() => Composition::SaveEntries,
+            // Where levels come back, they are not worth large matrices.
+            _ if profile.refresh.is_some() => Composition::SaveEntries,
             _ => Composition::SaveLevels,
         };
         let folded = Folded::new(self.network, self.weights, &functions.by_node, composition)?;
         Ok((folded, functions))
+    }
+
+    /// The next lower degree to try, where any activation is replaced by a polynomial of a degree that may be chosen.
+    fn lower(&self, degree: Degree) -> Option<Degree> {
+        let replaced = |node: &Node| matches!(node.layer(), Layer::Activation(activation) if !matches!(activation, Activation::Polynomial(_) | Activation::Square));
+        let any = self.options.lower_degrees && self.network.nodes().iter().any(replaced);
+        lower(degree).filter(|_| any)
     }
 
     fn compile<S: Scheme>(&self, degree: Degree) -> Result<Compiled<S>> {
@@ -169,6 +191,9 @@ impl<'a> Source<'a> {
             bound: self.options.headroom * self.calibration.bound().max(1.0),
         };
         let mut profile = S::profile(&S::parameters(&requirements)?)?;
+        if self.options.round_trips && !profile.top.is_unbounded() {
+            return self.compile_with_round_trips(degree, requirements, &profile);
+        }
         for _ in 0..ROUNDS {
             let (folded, functions) = self.fold(&profile, degree)?;
             requirements.depth = requirements.depth.max(Plan::new(&folded, None)?.depth());

@@ -238,6 +238,7 @@ fn check_steps(pattern: &Program, values: &Program) -> Result<()> {
             (StepKind::Exact { input, function }, StepKind::Exact { input: own, function: own_function }) => {
                 input == own && function == own_function
             }
+            (StepKind::Refresh { values }, StepKind::Refresh { values: own }) => values == own,
             _ => false,
         };
         if !same || a.before != b.before || a.after != b.after {

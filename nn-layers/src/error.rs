@@ -176,6 +176,17 @@ pub enum Error {
     /// No parameters of a scheme are deep enough for a network.
     #[error(transparent)]
     TooDeep(#[from] Box<TooDeep>),
+    /// A program refreshes values, and the evaluator cannot.
+    #[error(
+        "the program sends values to the owner of the key {rounds} times, to be decrypted and encrypted anew, and this evaluator of \
+         {backend} has no way there; run it behind RoundTrip, or compile without round trips"
+    )]
+    NoRefresh {
+        /// Name of the backend.
+        backend: String,
+        /// Refreshes in the program.
+        rounds: usize,
+    },
     /// A program was made for other ciphertexts than the evaluator's.
     #[error(
         "the program was compiled for {expected} slots, the evaluator has {got}; compile it for these parameters"
@@ -253,8 +264,8 @@ pub enum Error {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{step} needs {needs} levels, {left} left: {network} needs {depth} levels, and {backend} has secure parameters for {most} at most \
-     ({reason}); take a backend without levels, a network or polynomials of less depth, or have the owner of the key decrypt and \
-     encrypt anew {rounds} times on the way"
+     ({reason}); take a backend without levels, a network or polynomials of less depth, or round trips: the owner of the key then \
+     decrypts and encrypts anew, {rounds} times at least"
 )]
 pub struct TooDeep {
     /// Name of the first step that does not fit.

@@ -14,7 +14,7 @@
 mod choose;
 mod packed_map;
 
-pub(crate) use choose::{Choice, dense_slots, input_layout};
+pub(crate) use choose::{Choice, MapWork, dense_slots, input_layout};
 pub use packed_map::PackedMap;
 
 use he_traits::Diagonal;

@@ -5,6 +5,7 @@ mod clear;
 mod describe;
 mod fuse;
 mod memory;
+mod rounds;
 mod schedule;
 mod symbolic;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use he_traits::{Diagonal, Function, Level, LinearMap, Polynomial, Schedule};
 
+pub(crate) use build::Packing;
 pub use describe::StepSummary;
 pub use memory::MemoryEstimate;
 pub use symbolic::{StepCost, SymbolicRun};
@@ -40,7 +42,7 @@ pub struct Program {
     pub(crate) weights: Arc<Weights>,
 }
 
-/// One step; step `i` makes value `i + 1` (value 0 is the input).
+/// One step; step `i` makes value `i + 1` (value 0 is the input), which is empty for a refresh.
 #[derive(Debug, Clone)]
 pub struct Step {
     /// Names of the layers in it, joined by `+`.
@@ -86,6 +88,12 @@ pub enum StepKind {
         /// The function.
         function: Function,
     },
+    /// Values are replaced by fresh ciphertexts of the same slots, all in one call of the scheme's
+    /// [refresh](he_traits::Evaluator::refresh): one round, where the owner of the key is asked. The step makes no value of its own.
+    Refresh {
+        /// The values; later steps read the fresh ones.
+        values: Vec<ValueId>,
+    },
 }
 
 /// One term of a linear step.
@@ -121,7 +129,7 @@ impl Step {
         match &self.kind {
             StepKind::Linear { terms, .. } => terms,
             StepKind::Product { operands, .. } => operands,
-            StepKind::Polynomial { .. } | StepKind::Exact { .. } => &[],
+            StepKind::Polynomial { .. } | StepKind::Exact { .. } | StepKind::Refresh { .. } => &[],
         }
     }
 
@@ -131,6 +139,7 @@ impl Step {
             StepKind::Linear { terms, .. } => terms.iter().map(Term::value).collect(),
             StepKind::Product { operands, .. } => operands.iter().map(Term::value).collect(),
             StepKind::Polynomial { input, .. } | StepKind::Exact { input, .. } => vec![*input],
+            StepKind::Refresh { values } => values.clone(),
         }
     }
 }

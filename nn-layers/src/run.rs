@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::fold::ValueId;
 use crate::keeping::{Keeping, MapId};
 use crate::program::{Program, Step, StepKind, Term};
-use step::{run_step, run_two};
+use step::{refresh, run_step, run_two};
 
 /// What an observer is told: a step is about to run, or has run.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +52,7 @@ enum PreparedStep<E: Evaluator> {
     Linear { terms: Vec<PreparedTerm<E>>, bias: Bias<E> },
     Product(Box<[PreparedTerm<E>; 2]>),
     Pointwise(ValueId),
+    Refresh,
 }
 
 enum PreparedTerm<E: Evaluator> {
@@ -80,7 +81,8 @@ impl Program {
     /// [`Program::keep_within`]). `progress` hears of every step before and after.
     ///
     /// # Errors
-    /// [`Error::Slots`] when the evaluator has other slots than the program was made for; [`Error::Step`] with the scheme's
+    /// [`Error::Slots`] when the evaluator has other slots than the program was made for; [`Error::NoRefresh`] when the program refreshes
+    /// values and the evaluator cannot; [`Error::Step`] with the scheme's
     /// own error: a missing key, too few levels; [`Error::Stopped`] when `progress` asked for it.
     pub fn prepare<E: Evaluator>(
         &self,
@@ -106,6 +108,10 @@ impl<E: Evaluator> Prepared<E> {
         let slots = evaluator.profile().slots;
         if slots != program.slots {
             return Err(Error::Slots { expected: program.slots, got: slots });
+        }
+        if program.rounds() > 0 && evaluator.refresh().is_none() {
+            let backend = evaluator.profile().backend.clone();
+            return Err(Error::NoRefresh { backend, rounds: program.rounds() });
         }
         let mut steps = Vec::with_capacity(program.steps.len());
         for (index, step) in program.steps.iter().enumerate() {
@@ -247,6 +253,10 @@ impl<E: Evaluator> Prepared<E> {
         let mut ahead = None;
         for (index, (step, prepared)) in self.program.steps.iter().zip(&self.steps).enumerate() {
             let value = observed(&self.program, index, step, progress, || {
+                if let StepKind::Refresh { values: old } = &step.kind {
+                    refresh(evaluator, step, old, &mut values)?;
+                    return Ok(Vec::new());
+                }
                 if let Some(value) = ahead.take() {
                     return Ok(value);
                 }
@@ -329,5 +339,6 @@ fn prepare_step<E: Evaluator>(
         StepKind::Polynomial { input, .. } | StepKind::Exact { input, .. } => {
             Ok(PreparedStep::Pointwise(*input))
         }
+        StepKind::Refresh { .. } => Ok(PreparedStep::Refresh),
     }
 }

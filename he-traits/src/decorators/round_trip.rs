@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::capability::{Complex, Exact, Parts, Refresh};
 use crate::{
     Diagonal, EncryptedMatrix, Error, Evaluator, Function, Keep, Level, LinearMap, Polynomial, Profile,
-    RefreshProfile, Result, Schedule, Step,
+    Result, Schedule, Step,
 };
 
 /// An evaluator whose refresh asks the data owner: the callback sends ciphertexts, and gets them back encrypted afresh at
@@ -39,13 +39,7 @@ where
 {
     /// `inner` with `callback` as its refresh, good for values up to `bound`. A refresh that `inner` has is replaced.
     pub fn new(inner: E, bound: f64, callback: F) -> Self {
-        let mut profile = inner.profile().clone();
-        let top = profile.top;
-        let lowest_input = if top.is_unbounded() { top } else { Level::ZERO };
-        let seconds = profile.costs.decrypt.at(lowest_input) + profile.costs.encrypt.at(top);
-        profile.refresh = Some(RefreshProfile { lowest_input, highest_output: top, bound, seconds });
-        let learns = "the values of every ciphertext sent for a refresh".to_owned();
-        profile.security.owner_learns.push(learns);
+        let profile = inner.profile().clone().with_round_trips(bound);
         Self { inner, callback, profile, trips: Mutex::default() }
     }
 

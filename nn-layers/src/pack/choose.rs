@@ -1,6 +1,6 @@
 //! Which layout a value gets: the one that makes the map before it cheapest.
 
-use he_traits::{Level, LinearStyle, Profile};
+use he_traits::{Costs, Level, LinearStyle, Profile};
 
 use super::Layout;
 use crate::lower::Operator;
@@ -16,6 +16,36 @@ pub(crate) fn input_layout(shape: &[usize], profile: &Profile) -> Layout {
                 .unwrap_or_else(|| Layout::multiplexed(shape, 1, *width, slots))
         }
         _ => Layout::dense(shape, profile.slots),
+    }
+}
+
+/// What a map costs, counted roughly: its products, and baby and giant steps of equal number. Good for comparing layouts and levels; the
+/// schedule is chosen exactly, later.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct MapWork {
+    /// Ciphertexts that go in, and that come out.
+    inputs: f64,
+    outputs: f64,
+    /// Different rotations.
+    distinct: f64,
+    /// Diagonals.
+    products: f64,
+    /// Rotations that fold each output.
+    turns: f64,
+    /// Entries, where a scheme pays by them.
+    entries: f64,
+}
+
+impl MapWork {
+    /// Seconds with the operand at `level`.
+    pub(crate) fn seconds(&self, costs: &Costs, level: Level) -> f64 {
+        // Hoisted baby steps of each input and giant steps of each output are cheapest where both cost the same.
+        let (hoisted, rotate) = (costs.rotate_hoisted.at(level), costs.rotate.at(level));
+        let rotations = 2.0 * (self.inputs * hoisted * self.outputs * rotate * self.distinct).sqrt();
+        rotations
+            + self.outputs * self.turns * rotate
+            + self.products * (costs.mul_plain.at(level) + costs.add.at(level))
+            + self.entries * costs.entry.at(level)
     }
 }
 
@@ -53,11 +83,18 @@ impl<'a> Choice<'a> {
         best.map_or_else(|| Layout::dense(shape, slots), |(_, layout)| layout)
     }
 
-    /// Rough cost of a map: its products, and baby and giant steps of equal number. Good for comparing layouts; the
-    /// schedule is chosen exactly, later.
+    /// Rough cost of a map at the level in which layouts are compared.
     fn seconds(&mut self, operator: &Operator, input: &Layout, output: &Layout) -> f64 {
         if operator.is_identity() && input.same_places(output) {
             return 0.0;
+        }
+        self.work(operator, input, output).seconds(&self.profile.costs, self.level)
+    }
+
+    /// What the map between two layouts costs.
+    pub(crate) fn work(&mut self, operator: &Operator, input: &Layout, output: &Layout) -> MapWork {
+        if self.profile.linear == LinearStyle::Matrix {
+            return MapWork { entries: operator.entries() as f64, ..MapWork::default() };
         }
         let (small, large) = (output.period().min(input.period()), output.period().max(input.period()));
         let (folds, modulus) = (output.period() < input.period(), small);
@@ -82,15 +119,15 @@ impl<'a> Choice<'a> {
             needed.iter_mut().zip(pair).for_each(|(all, mark)| *all |= mark);
         }
         let distinct = needed.iter().filter(|mark| **mark).count() as f64;
-        let (inputs, outputs) = (in_blocks as f64, out_blocks as f64);
-        let costs = &self.profile.costs;
-        // in_blocks b hoisted baby steps and out_blocks distinct / b giant steps are cheapest where both cost the same.
-        let (hoisted, rotate) = (costs.rotate_hoisted.at(self.level), costs.rotate.at(self.level));
-        let rotations = 2.0 * (inputs * hoisted * outputs * rotate * distinct).sqrt();
         let turns = if folds { (large / small.max(1)).max(1).ilog2() } else { 0 };
-        rotations
-            + outputs * f64::from(turns) * rotate
-            + products * (costs.mul_plain.at(self.level) + costs.add.at(self.level))
+        MapWork {
+            inputs: in_blocks as f64,
+            outputs: out_blocks as f64,
+            distinct,
+            products,
+            turns: f64::from(turns),
+            entries: 0.0,
+        }
     }
 }
 

@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use he_traits::{Level, LinearMap, Profile};
 
-use super::fuse::Parts;
+use super::fuse::{Parts, new_number, renumber};
 use super::{Program, Step, StepKind, Term};
 use crate::approx::Functions;
 use crate::error::{Error, Result};
 use crate::fold::{Folded, FoldedKind, FoldedStep, ValueId};
 use crate::lower::Operator;
 use crate::pack::{Choice, Layout, PackedMap, input_layout};
-use crate::plan::Plan;
+use crate::plan::{Plan, StepWork};
 use crate::weights::Weights;
 
 impl Program {
-    /// The program of a folded network for ciphertexts as `profile` describes them.
+    /// The program of a folded network for ciphertexts as `profile` describes them. Where the profile states a refresh, values are refreshed
+    /// at the places where that costs least.
     ///
     /// # Errors
     /// [`Error::Levels`] when the profile has too few levels, [`Error::Step`] when a map cannot be scheduled.
@@ -26,18 +27,40 @@ impl Program {
         weights: &Weights,
         profile: &Profile,
     ) -> Result<Program> {
-        let layouts = layouts(folded, profile);
-        let plan = Plan::new(folded, Some(&layouts))?;
+        let packing = Packing::new(folded, profile);
+        let plan = packing.plan(folded, profile)?;
         let input_level = plan.input_level(folded, profile)?;
-        let mut steps = Vec::with_capacity(folded.steps.len());
+        let packed = &packing.layouts;
+        let mut parts = Parts {
+            steps: Vec::with_capacity(folded.steps.len() + plan.refreshes()),
+            layouts: vec![at(packed, ValueId::INPUT).clone()],
+            output: folded.output,
+        };
+        // The program's number of each folded value: a refresh counts as a step.
+        let mut numbers = vec![ValueId::INPUT];
+        let mut rounds = 0;
         for (index, step) in folded.steps.iter().enumerate() {
-            let output = ValueId(index + 1);
-            let before = plan.before(index, input_level);
-            let after = plan.level(output, input_level);
-            let kind = lower(step, &layouts, at(&layouts, output), profile, [before, after])?;
-            steps.push(Step { name: step.name.clone(), kind, before, after });
+            if let Some(refreshing) = plan.refreshing(index) {
+                rounds += 1;
+                let values = refreshing.values.iter().map(|value| new_number(*value, &numbers)).collect();
+                parts.steps.push(Step {
+                    name: format!("round trip {rounds}"),
+                    kind: StepKind::Refresh { values },
+                    before: profile.refresh.as_ref().map_or(Level::ZERO, |refresh| refresh.lowest_input),
+                    after: refreshing.to,
+                });
+                parts.layouts.push(super::EMPTY.clone());
+            }
+            let output = at(packed, ValueId(index + 1));
+            let [before, after] = plan.levels(index, input_level);
+            let mut kind = lower(step, packed, output, profile, [before, after])?;
+            renumber(&mut kind, &numbers);
+            parts.steps.push(Step { name: step.name.clone(), kind, before, after });
+            parts.layouts.push(output.clone());
+            numbers.push(ValueId(parts.steps.len()));
         }
-        let Parts { steps, layouts, output } = Parts { steps, layouts, output: folded.output }.fused();
+        parts.output = new_number(folded.output, &numbers);
+        let Parts { steps, layouts, output } = parts.fused();
         Ok(Program {
             slots: profile.slots,
             input_level,
@@ -56,11 +79,38 @@ fn at(layouts: &[Layout], value: ValueId) -> &Layout {
     layouts.get(value.index()).unwrap_or(&super::EMPTY)
 }
 
+/// A folded network packed for a profile.
+pub(crate) struct Packing {
+    /// The layouts of all values: the input's, then one for each step.
+    layouts: Vec<Layout>,
+    /// What each step computes, counted where plans are to be weighed.
+    work: Vec<StepWork>,
+}
+
+impl Packing {
+    pub(crate) fn new(folded: &Folded, profile: &Profile) -> Packing {
+        // Costs of rotations and products grow alike with the level, so that a level in the middle serves to compare layouts.
+        let middle = profile.top.get().map_or(Level::UNBOUNDED, |top| Level::new(top / 2));
+        let mut choice = Choice::new(profile, middle);
+        let layouts = layouts(folded, profile, &mut choice);
+        let work = match profile.refresh {
+            Some(_) => StepWork::of_all(folded, &layouts, &mut choice),
+            None => Vec::new(),
+        };
+        Packing { layouts, work }
+    }
+
+    /// Levels and refreshes for a profile of as many slots.
+    pub(crate) fn plan(&self, folded: &Folded, profile: &Profile) -> Result<Plan> {
+        match &profile.refresh {
+            Some(_) => Plan::with_refreshes(folded, &self.layouts, &self.work, profile),
+            None => Plan::new(folded, Some(&self.layouts)),
+        }
+    }
+}
+
 /// The layouts of all values: the input's, then one for each step.
-fn layouts(folded: &Folded, profile: &Profile) -> Vec<Layout> {
-    // Costs of rotations and products grow alike with the level, so that a level in the middle serves to compare layouts.
-    let middle = profile.top.get().map_or(Level::UNBOUNDED, |top| Level::new(top / 2));
-    let mut choice = Choice::new(profile, middle);
+fn layouts(folded: &Folded, profile: &Profile, choice: &mut Choice<'_>) -> Vec<Layout> {
     let mut layouts = vec![input_layout(&folded.input, profile)];
     let shared = shared_places(folded);
     for (index, step) in folded.steps.iter().enumerate() {

@@ -38,14 +38,18 @@ impl Program {
                 StepKind::Product { operands, .. } => operands.iter().flat_map(rotations).collect(),
                 _ => std::collections::BTreeSet::new(),
             };
+            let (blocks, layout_words) = match &step.kind {
+                StepKind::Refresh { .. } => (self.refreshed(step), String::new()),
+                _ => (layout.blocks(), layout_in_words(layout)),
+            };
             StepSummary {
                 name: step.name.clone(),
                 operation: operation(&step.kind),
                 before: level(step.before),
                 after: level(step.after),
-                blocks: layout.blocks(),
+                blocks,
                 period: layout.period(),
-                layout: layout_in_words(layout),
+                layout: layout_words,
                 rotations: rotations.len(),
             }
         };
@@ -69,6 +73,10 @@ fn operation(kind: &StepKind) -> String {
         StepKind::Polynomial { polynomial, .. } => format!("polynomial of degree {}", polynomial.degree()),
         StepKind::Exact { function, .. } => function.name().to_owned(),
         StepKind::Product { .. } => "product".to_owned(),
+        StepKind::Refresh { values } => match values.len() {
+            1 => "refresh of a value".to_owned(),
+            count => format!("refresh of {count} values"),
+        },
         StepKind::Linear { terms, function, .. } => {
             let term = |term: &Term| match term {
                 Term::Value(_) => "value".to_owned(),

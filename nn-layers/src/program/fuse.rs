@@ -68,11 +68,11 @@ impl Step {
     }
 }
 
-fn new_number(value: ValueId, numbers: &[ValueId]) -> ValueId {
+pub(super) fn new_number(value: ValueId, numbers: &[ValueId]) -> ValueId {
     numbers.get(value.index()).copied().unwrap_or(value)
 }
 
-fn renumber(kind: &mut StepKind, numbers: &[ValueId]) {
+pub(super) fn renumber(kind: &mut StepKind, numbers: &[ValueId]) {
     match kind {
         StepKind::Linear { terms, .. } => {
             for term in terms {
@@ -88,6 +88,9 @@ fn renumber(kind: &mut StepKind, numbers: &[ValueId]) {
         }
         StepKind::Polynomial { input, .. } | StepKind::Exact { input, .. } => {
             *input = new_number(*input, numbers);
+        }
+        StepKind::Refresh { values } => {
+            values.iter_mut().for_each(|value| *value = new_number(*value, numbers));
         }
     }
 }

@@ -3,7 +3,7 @@
 use he_traits::{Keep, Level, Profile};
 use serde::{Deserialize, Serialize};
 
-use super::{Program, Step, Term};
+use super::{Program, Step, StepKind, Term};
 use crate::fold::ValueId;
 use crate::keeping::{Keeping, MapCost};
 
@@ -68,8 +68,11 @@ impl Program {
             }
         }
         let level_of = |value: usize| {
+            let refreshed = |step: &&Step| matches!(&step.kind, StepKind::Refresh { values } if values.contains(&ValueId(value)));
             let step = value.checked_sub(1).and_then(|step| self.steps.get(step));
-            step.map_or(self.input_level, |step| step.after)
+            let made = step.map_or(self.input_level, |step| step.after);
+            // What is refreshed counts with its highest level.
+            self.steps.iter().filter(refreshed).map(|step| step.after).fold(made, Level::max)
         };
         let decomposed = |step: &Step, term: &Term| match term {
             Term::Mapped { value, .. } => {
@@ -81,7 +84,13 @@ impl Program {
             let live = last_read.iter().enumerate().take(index + 1).filter(|(_, last)| **last >= index);
             let live: f64 = live.map(|(value, _)| bytes(ValueId(value), level_of(value))).sum();
             let scratch = step.terms().iter().map(|term| decomposed(step, term)).fold(0.0, f64::max);
-            live + bytes(ValueId(index + 1), step.before) + scratch
+            let made = match step.kind {
+                StepKind::Refresh { .. } => {
+                    (samples * self.refreshed(step)) as f64 * profile.sizes.ciphertext.at(step.after)
+                }
+                _ => bytes(ValueId(index + 1), step.before),
+            };
+            live + made + scratch
         };
         self.steps.iter().enumerate().map(at_step).fold(0.0, f64::max)
     }

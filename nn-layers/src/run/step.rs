@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use he_traits::{Evaluator, Exact, Function, Level};
+use he_traits::{Evaluator, Exact, Function, Level, Parts, Refresh};
 use rayon::prelude::*;
 
 use super::{Bias, PreparedStep, PreparedTerm};
@@ -56,7 +56,7 @@ pub(super) fn run_step<E: Evaluator>(
         (PreparedStep::Pointwise(input), StepKind::Exact { function, .. }) => {
             apply_exactly(e, at(input), *function)
         }
-        (PreparedStep::Pointwise(_) | PreparedStep::Product(_) | PreparedStep::Linear { .. }, _) => {
+        (_, _) => {
             Err(he_traits::Error::shape("run", "steps as they were prepared", "another program's steps"))
         }
     }
@@ -81,6 +81,32 @@ pub(super) fn run_two<E: Evaluator>(
         return None;
     }
     e.layer_then(&x.iter().collect::<Vec<_>>(), map, bias, *function, then)
+}
+
+/// Replaces values by fresh ones, in one call. They go at the lowest level that a refresh takes: the least bytes.
+pub(super) fn refresh<E: Evaluator>(
+    e: &E,
+    step: &Step,
+    old: &[ValueId],
+    values: &mut [Vec<E::Ciphertext>],
+) -> he_traits::Result<()> {
+    let refresh = e.refresh().ok_or_else(|| he_traits::Error::Unsupported {
+        backend: e.profile().backend.clone(),
+        what: "raise values to a higher level".to_owned(),
+    })?;
+    let mut low = Vec::new();
+    for value in old {
+        low.extend(dropped(e, values.get(value.index()).map_or(&[], Vec::as_slice), step.before)?);
+    }
+    let mut fresh = refresh.refresh(&low.iter().collect::<Vec<_>>(), Parts::Real, step.after)?.into_iter();
+    for value in old {
+        for slot in values.get_mut(value.index()).into_iter().flatten() {
+            *slot = fresh.next().ok_or_else(|| {
+                he_traits::Error::shape("refresh", format!("{} ciphertexts", low.len()), "fewer")
+            })?;
+        }
+    }
+    Ok(())
 }
 
 impl<E: Evaluator> Bias<E> {

@@ -1,0 +1,59 @@
+//! What steps cost at a level, roughly: good for weighing plans against each other.
+
+use he_traits::{Costs, Level};
+
+use crate::fold::{Folded, FoldedKind, FoldedStep};
+use crate::pack::{Choice, Layout, MapWork};
+
+/// What a step computes, counted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StepWork {
+    maps: Vec<MapWork>,
+    /// Products of two ciphertexts.
+    products: f64,
+    /// Sums of two ciphertexts.
+    additions: f64,
+}
+
+impl StepWork {
+    /// The work of each step, with values that lie as `layouts` says.
+    pub(crate) fn of_all(folded: &Folded, layouts: &[Layout], choice: &mut Choice<'_>) -> Vec<StepWork> {
+        let mut of_step = |(index, step): (usize, &FoldedStep)| {
+            let (Some(output), inputs) = (layouts.get(index + 1), layouts) else {
+                return StepWork::default();
+            };
+            StepWork::new(step, output, inputs, choice)
+        };
+        folded.steps.iter().enumerate().map(&mut of_step).collect()
+    }
+
+    fn new(step: &FoldedStep, output: &Layout, layouts: &[Layout], choice: &mut Choice<'_>) -> StepWork {
+        let blocks = output.blocks() as f64;
+        match &step.kind {
+            FoldedKind::Affine { terms, .. } => {
+                let maps = terms.iter().filter_map(|(value, operator)| {
+                    let input = layouts.get(value.index())?;
+                    let added = operator.is_identity() && input.same_places(output);
+                    (!added).then(|| choice.work(operator, input, output))
+                });
+                let maps: Vec<MapWork> = maps.collect();
+                StepWork { additions: blocks * terms.len() as f64, maps, products: 0.0 }
+            }
+            FoldedKind::Product(_) => StepWork { products: blocks, ..StepWork::default() },
+            FoldedKind::Pointwise { function, .. } => {
+                let products = match function.polynomial() {
+                    Ok(Some(polynomial)) => he_traits::polynomial::products(&polynomial) as f64,
+                    _ => 0.0,
+                };
+                StepWork { products: blocks * products, additions: blocks * products, maps: Vec::new() }
+            }
+        }
+    }
+
+    /// Seconds with operands and result at these levels.
+    pub(crate) fn seconds(&self, costs: &Costs, [before, after]: [Level; 2]) -> f64 {
+        let maps: f64 = self.maps.iter().map(|map| map.seconds(costs, before)).sum();
+        let product = costs.mul.at(before) + costs.rescale.at(before);
+        maps + self.products * product + self.additions * costs.add.at(after)
+    }
+}
