@@ -127,6 +127,10 @@ pub(crate) struct ModelArgs {
     /// With weights that the server does not see: `compare` runs them beside clear ones and shows what hiding them costs
     #[arg(long)]
     pub(crate) encrypt_model: bool,
+    /// Let the server send values to the owner of the key on the way, to be decrypted and encrypted anew: networks of any depth run, and smaller
+    /// parameters serve; the owner has to be there and learns those values (see docs/latent.md). Of no effect for backends without levels
+    #[arg(long, conflicts_with = "encrypt_model")]
+    pub(crate) round_trips: bool,
     /// Print records (JSON Lines) to standard output and nothing else there
     #[arg(long)]
     pub(crate) json: bool,

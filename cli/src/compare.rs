@@ -8,6 +8,7 @@ use crate::args::CompareArgs;
 use crate::failure::Failure;
 use crate::record::{BackendRecord, Report, Status};
 use crate::{html, interrupt, output, planning, record, table, units};
+use planning::How;
 use request::{Column, Request};
 
 /// Runs the comparison; a backend that could not run makes the failure that exit code 3 stands for.
@@ -17,7 +18,11 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
     let plans = request
         .columns
         .iter()
-        .map(|column| planning::plan(&request.subject, column.backend, request.memory, column.weights))
+        .map(|column| {
+            let how =
+                How { memory: request.memory, weights: column.weights, round_trips: request.round_trips };
+            planning::plan(&request.subject, column.backend, how)
+        })
         .collect::<Vec<_>>();
     let sizes = request.sizes(&plans);
     let head = head::head(&request, sizes.samples)?;
@@ -49,10 +54,14 @@ fn announce(request: &Request, plans: &[Result<record::Plan, Failure>], sizes: &
                     all => format!("about {}", units::seconds(all)),
                 };
                 eprintln!(
-                    "{backend}: {} samples x {runs} runs, {about} ({} a sample on one thread, by its cost model), {} of memory",
+                    "{backend}: {} samples x {runs} runs, {about} ({} a sample on one thread, by its cost model), {} of memory{}",
                     sizes.samples,
                     units::seconds(plan.estimated_seconds),
-                    units::bytes(plan.estimated_memory.total as f64)
+                    units::bytes(plan.estimated_memory.total as f64),
+                    plan.round_trips.as_ref().map_or(String::new(), |trips| format!(
+                        ", {} to the owner",
+                        units::count(trips.rounds, "round trip")
+                    ))
                 );
             }
             Err(reason) => eprintln!("{backend}: cannot run: {reason}"),

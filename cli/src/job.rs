@@ -35,6 +35,9 @@ pub(crate) struct Job {
     /// How the server is to hold the weights.
     #[serde(default)]
     pub(crate) weights_are: WeightsAre,
+    /// Whether values may go to the owner on the way.
+    #[serde(default)]
+    pub(crate) round_trips: bool,
 }
 
 /// Where a network, its samples and its measure come from.

@@ -3,6 +3,7 @@
 mod agreement;
 pub(crate) mod memory;
 mod outputs;
+mod owner;
 pub(crate) mod run;
 
 use std::io::{BufRead, Read, Write};
@@ -12,7 +13,7 @@ use he_traits::ClientScheme;
 use crate::backends::{self, Task};
 use crate::failure::Failure;
 use crate::job::{Job, Subject};
-use crate::planning::plan_for;
+use crate::planning::{How, plan_for};
 use crate::protocol::{self, Stage};
 use crate::record::{BackendRecord, SCHEMA, Status};
 
@@ -55,7 +56,8 @@ fn record(job: &Job) -> Result<BackendRecord, Failure> {
 /// Everything that can go wrong becomes the record's reason: whatever a scheme refuses at planning, it cannot run.
 fn measure<S: ClientScheme>(job: &Job, subject: &Subject) -> Result<BackendRecord, Failure> {
     protocol::tell(Stage::Plan, 0, 1, "");
-    let planned = match plan_for::<S>(subject, job.memory, job.weights_are) {
+    let how = How { memory: job.memory, weights: job.weights_are, round_trips: job.round_trips };
+    let planned = match plan_for::<S>(subject, how) {
         Ok(planned) => planned,
         Err(failure @ (Failure::Network(_) | Failure::Scheme(_))) => {
             let (backend, weights) = (&job.backend, job.weights_are);

@@ -7,6 +7,7 @@ use exchange::WeightsAre;
 use crate::args::PlanArgs;
 use crate::failure::Failure;
 use crate::job::Subject;
+use crate::planning::How;
 use crate::record::Plan;
 use crate::{backends, output, planning, rows, table, units};
 
@@ -18,7 +19,8 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     let mut unable = Vec::new();
     let weights = if args.model.encrypt_model { WeightsAre::Encrypted } else { WeightsAre::Clear };
     for backend in chosen {
-        match planning::plan(&subject, backend, args.model.memory, weights) {
+        let how = How { memory: args.model.memory, weights, round_trips: args.model.round_trips };
+        match planning::plan(&subject, backend, how) {
             Ok(plan) if args.model.json => {
                 let line = serde_json::json!({ "model": subject.name(), "weights": subject.weights_from, "backend": backend, "plan": plan });
                 let _ = writeln!(text, "{line}");
@@ -60,6 +62,7 @@ fn describe(weights: &str, backend: &str, plan: &Plan) -> String {
         ("parameters", plan.parameters.clone()),
         ("security", plan.security.statement.clone()),
         ("levels: used / there", format!("{} / {}", plan.depth, units::level(plan.top_level))),
+        ("round trips to the owner", rows::planned_round_trips(plan)),
         ("ciphertexts in / out", format!("{} / {}", plan.input_ciphertexts, plan.output_ciphertexts)),
         ("samples at once", plan.samples_at_once.to_string()),
         ("activations", rows::activations(&plan.activations)),

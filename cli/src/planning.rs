@@ -15,7 +15,9 @@ use crate::backends::{self, Task};
 use crate::failure::Failure;
 use crate::job::Subject;
 use crate::measure::memory;
-use crate::record::{Activation, EstimatedMemory, Keys, Plan, PlanStep, SecurityRecord, Visibility};
+use crate::record::{
+    Activation, EstimatedMemory, Keys, Plan, PlanStep, PlannedRoundTrips, SecurityRecord, Visibility,
+};
 use crate::units;
 
 /// A compiled model with its description.
@@ -50,16 +52,25 @@ pub(crate) fn within(
     }
 }
 
-/// Compiles for one scheme, to run in `memory` bytes.
-pub(crate) fn plan_for<S: ClientScheme>(
-    subject: &Subject,
-    memory: Option<u64>,
-    weights: WeightsAre,
-) -> Result<Planned<S>, Failure> {
+/// How a network is to run.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct How {
+    /// Bytes that the run may take.
+    pub(crate) memory: Option<u64>,
+    /// How the server holds the weights.
+    pub(crate) weights: WeightsAre,
+    /// Whether values may go to the owner on the way.
+    pub(crate) round_trips: bool,
+}
+
+/// Compiles for one scheme.
+pub(crate) fn plan_for<S: ClientScheme>(subject: &Subject, how: How) -> Result<Planned<S>, Failure> {
+    let How { memory, weights, round_trips } = how;
     let calibration = subject.calibration()?;
     let start = Instant::now();
     let own = &subject.weights.weights;
-    let mut compiled = compile::<S>(&subject.network, own, &calibration, &Options::default())?;
+    let options = Options { round_trips, ..Options::default() };
+    let mut compiled = compile::<S>(&subject.network, own, &calibration, &options)?;
     if weights == WeightsAre::Clear {
         let (symbolic, keeping) = within(&compiled.program, &compiled.profile, memory)?;
         let seconds = start.elapsed().as_secs_f64();
@@ -113,20 +124,15 @@ pub(crate) fn fits(
 
 /// The plan of a model on the backend of that name. The outer error says that this program lacks the backend, or that
 /// the backend cannot run the model.
-pub(crate) fn plan(
-    subject: &Subject,
-    backend: &str,
-    memory: Option<u64>,
-    weights: WeightsAre,
-) -> Result<Plan, Failure> {
-    struct Describe<'a>(&'a Subject, Option<u64>, WeightsAre);
+pub(crate) fn plan(subject: &Subject, backend: &str, how: How) -> Result<Plan, Failure> {
+    struct Describe<'a>(&'a Subject, How);
     impl Task for Describe<'_> {
         type Output = Result<Plan, Failure>;
         fn run<S: ClientScheme>(self) -> Self::Output {
-            plan_for::<S>(self.0, self.1, self.2).map(|planned| planned.plan)
+            plan_for::<S>(self.0, self.1).map(|planned| planned.plan)
         }
     }
-    backends::with(backend, Describe(subject, memory, weights)).map_err(Failure::Failed)?
+    backends::with(backend, Describe(subject, how)).map_err(Failure::Failed)?
 }
 
 /// Counts by name, without those that are 0.
@@ -175,6 +181,15 @@ fn describe<S: ClientScheme>(
         keys: keys(&symbolic.needs, profile),
         operations: counts(&symbolic.counts),
         estimated_seconds: symbolic.seconds,
+        round_trips: (program.rounds() > 0).then(|| {
+            let trips = program.round_trips(profile);
+            PlannedRoundTrips {
+                rounds: trips.rounds,
+                ciphertexts: trips.ciphertexts,
+                bytes_up: trips.bytes_up,
+                bytes_down: trips.bytes_down,
+            }
+        }),
         maps_on_the_fly: keeping.on_the_fly(),
         estimated_memory: EstimatedMemory {
             keys: symbolic.memory.keys as u64,

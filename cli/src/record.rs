@@ -9,10 +9,12 @@ mod result;
 mod store;
 
 pub(crate) use host::Host;
-pub(crate) use plan::{Activation, EstimatedMemory, Keys, Plan, PlanStep, SecurityRecord, Visibility};
+pub(crate) use plan::{
+    Activation, EstimatedMemory, Keys, Plan, PlanStep, PlannedRoundTrips, SecurityRecord, Visibility,
+};
 pub(crate) use result::{
-    Agreement, Bytes, Measured, Memory, MetricValues, OutputPictures, OutputSample, ScoreRecord, Spread,
-    StepRecord, Times,
+    Agreement, Bytes, Measured, Memory, MetricValues, OutputPictures, OutputSample, RoundTripRecord,
+    ScoreRecord, Spread, StepRecord, Times,
 };
 pub(crate) use store::{default_path, read, to_lines};
 

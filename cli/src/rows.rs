@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{Activation, BackendRecord, Measured, MetricRecord, Plan, Report, Spread, Status};
+use crate::record::{
+    Activation, BackendRecord, Measured, MetricRecord, Plan, Report, RoundTripRecord, Spread, Status,
+};
 use crate::units;
 
 /// Rows under one heading.
@@ -21,6 +23,7 @@ pub(crate) fn sections(report: &Report) -> Vec<Section> {
         agreement(report),
         time(report),
         memory_and_bytes(report),
+        round_trips(report),
         scheme(report),
         protection(report),
     ]
@@ -128,6 +131,41 @@ fn time(report: &Report) -> Section {
     }
 }
 
+/// The round trips that a plan has.
+pub(crate) fn planned_round_trips(plan: &Plan) -> String {
+    plan.round_trips.as_ref().map_or_else(
+        || NONE.to_owned(),
+        |trips| {
+            format!(
+                "{}: {}, {} to the owner and {} back",
+                trips.rounds,
+                units::count(trips.ciphertexts, "ciphertext"),
+                units::bytes(trips.bytes_up),
+                units::bytes(trips.bytes_down)
+            )
+        },
+    )
+}
+
+/// What the round trips to the owner took.
+fn round_trips(report: &Report) -> Section {
+    let trips = |cell: fn(&RoundTripRecord) -> String| {
+        measured(report, |m| m.round_trips.as_ref().map_or_else(|| NONE.to_owned(), cell))
+    };
+    let rows = vec![
+        ("rounds", trips(|t| t.rounds.to_string())),
+        ("ciphertexts, a sample", trips(|t| t.ciphertexts.to_string())),
+        ("to the owner, a sample", trips(|t| units::bytes(t.bytes_up))),
+        ("from the owner, a sample", trips(|t| units::bytes(t.bytes_down))),
+        ("time at the owner, of evaluate", trips(|t| spread(&t.seconds))),
+    ];
+    Section {
+        title: "round trips to the owner",
+        about: "values decrypted and encrypted anew on the way, in one process: a network adds its own time",
+        rows: keep_told(rows),
+    }
+}
+
 fn optional_bytes(value: Option<u64>) -> String {
     value.map_or_else(|| NONE.to_owned(), |bytes| units::bytes(bytes as f64))
 }
@@ -192,6 +230,7 @@ fn scheme(report: &Report) -> Section {
         ("parameters", planned(report, |p| p.parameters.clone())),
         ("slots", planned(report, |p| units::grouped(p.slots as u64))),
         ("levels: used / there", planned(report, |p| format!("{} / {}", p.depth, units::level(p.top_level)))),
+        ("round trips", planned(report, planned_round_trips)),
         (
             "ciphertexts in / out",
             planned(report, |p| format!("{} / {}", p.input_ciphertexts, p.output_ciphertexts)),

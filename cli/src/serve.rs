@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 
-use exchange::{Kind, Reader, WeightsAre};
+use exchange::{Kind, Reader};
 use he_traits::Scheme;
 use henna_service::catalogue::Plan;
 use henna_service::serve::Tls;
@@ -24,7 +24,7 @@ use crate::backends::{self, ServerTask};
 use crate::failure::Failure;
 use crate::job::Subject;
 use crate::measure::memory;
-use crate::planning;
+use crate::planning::{self, How};
 
 /// Share of the free memory for keys and weights where nobody set a budget: the rest is for requests and what the estimate misses.
 const SHARE: f64 = 0.6;
@@ -163,7 +163,7 @@ fn plan(subjects: &[Subject], model: &str, scheme: &str) -> Plan {
     let Some(subject) = subjects.iter().find(|subject| subject.name() == model) else {
         return Plan::absent(scheme, "there is no such model");
     };
-    match planning::plan(subject, scheme, None, WeightsAre::Clear) {
+    match planning::plan(subject, scheme, How::default()) {
         Err(reason) => Plan::absent(scheme, reason.to_string()),
         Ok(plan) => Plan {
             scheme: scheme.to_owned(),

@@ -10,9 +10,23 @@ use std::collections::BTreeSet;
 use common::{run, stderr, stdout};
 use serde_json::Value;
 
-/// Fields that need a model of images.
-const ELSEWHERE: [&str; 5] =
-    ["pictures[].sample", "pictures[].width", "pictures[].height", "pictures[].png", "pictures[].class"];
+/// Fields that need a model of images, or round trips.
+const ELSEWHERE: [&str; 14] = [
+    "pictures[].sample",
+    "pictures[].width",
+    "pictures[].height",
+    "pictures[].png",
+    "pictures[].class",
+    "plan.round_trips.rounds",
+    "plan.round_trips.ciphertexts",
+    "plan.round_trips.bytes_up",
+    "plan.round_trips.bytes_down",
+    "measured.round_trips.rounds",
+    "measured.round_trips.ciphertexts",
+    "measured.round_trips.bytes_up",
+    "measured.round_trips.bytes_down",
+    "measured.round_trips.seconds",
+];
 
 fn json(lines: &str) -> Vec<Value> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -69,6 +83,40 @@ fn records_say_what_the_page_says_and_the_networks_agree() {
         records[2]["plan"]["visibility"]["data"], "owner, server",
         "MORE protects nothing, and the report says so"
     );
+}
+
+#[test]
+fn round_trips_are_counted_as_planned() {
+    let cache = tempfile::tempdir().unwrap();
+    let arguments = [
+        "compare",
+        "fcnn-wbc",
+        "--backend",
+        "ckks",
+        "--samples",
+        "1",
+        "--runs",
+        "1",
+        "--round-trips",
+        "--json",
+    ];
+    let output = run(cache.path(), &arguments);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let records = json(&stdout(&output));
+    let (wrong, _) = schema::check(&records[1]);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let (plan, measured) = (&records[1]["plan"]["round_trips"], &records[1]["measured"]);
+    assert!(plan["rounds"].as_u64().unwrap() > 0, "{plan}");
+    for field in ["rounds", "ciphertexts"] {
+        assert_eq!(plan[field], measured["round_trips"][field], "{field}");
+    }
+    // On the wire residues are packed, and what the owner sends has a seed in the place of its second half.
+    for field in ["bytes_up", "bytes_down"] {
+        let ratio = measured["round_trips"][field].as_f64().unwrap() / plan[field].as_f64().unwrap();
+        assert!((0.2..1.1).contains(&ratio), "{field}: {ratio}");
+    }
+    assert!(measured["round_trips"]["seconds"]["mean"].as_f64().unwrap() > 0.0);
+    assert!(measured["agreement"]["worst_relative"].as_f64().unwrap() < 1e-3);
 }
 
 #[test]

@@ -27,6 +27,17 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A program that needs the owner while it runs.
+    #[error(
+        "{network} was compiled with {rounds} round trips to the owner of the key: files and the service make none; compile it without, \
+         or run owner and server in one process"
+    )]
+    RoundTrips {
+        /// Name of the network.
+        network: String,
+        /// How often values go to the owner.
+        rounds: usize,
+    },
     /// A file of another kind.
     #[error("{file} holds {got}, where {expected} are needed")]
     Kind {

@@ -50,8 +50,9 @@ impl<S: Scheme> Setup<S> {
     /// The setup of what was compiled already.
     ///
     /// # Errors
-    /// Those of the parameters' bytes.
+    /// [`Error::RoundTrips`], and those of the parameters' bytes.
     pub fn of(network: &Network, weights: &Weights, compiled: Compiled<S>) -> Result<Self> {
+        without_round_trips(network, &compiled)?;
         let tag = NetworkTag::new(network, weights, compiled.program.network());
         // Compiled once more from what the files will carry, so that both sides have the same program to the last bit.
         Self::from_tag(network, Some(weights), tag, compiled.params, compiled.profile)
@@ -63,6 +64,7 @@ impl<S: Scheme> Setup<S> {
     /// # Errors
     /// Those of the parameters' bytes.
     pub fn with_encrypted_weights(network: &Network, compiled: Compiled<S>) -> Result<Self> {
+        without_round_trips(network, &compiled)?;
         let tag = NetworkTag::new(network, &pattern_weights(network), compiled.program.network());
         Self::from_tag(network, None, tag, compiled.params, compiled.profile)
     }
@@ -185,6 +187,14 @@ impl<S: Scheme> Setup<S> {
 }
 
 /// SHA-256 of where the numbers lie and which steps follow each other at which levels.
+/// Refuses programs that need the owner on the way.
+fn without_round_trips<S: Scheme>(network: &Network, compiled: &Compiled<S>) -> Result<()> {
+    match compiled.program.rounds() {
+        0 => Ok(()),
+        rounds => Err(Error::RoundTrips { network: network.name().to_owned(), rounds }),
+    }
+}
+
 fn program_digest(program: &Program) -> String {
     let mut hash = Sha256::new();
     let (input, output) = (program.input_layout(), program.output_layout());

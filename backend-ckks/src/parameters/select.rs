@@ -65,7 +65,7 @@ impl Parameters {
     /// As [`Parameters::smallest`], and [`Error::Parameter`] when no scale gives that precision within that bound.
     pub fn for_precision(depth: usize, precision_bits: u32, slots: usize, bound: f64) -> Result<Self, Error> {
         // One bit for the sign, one so that noise cannot carry a value at the bound over the edge.
-        let headroom = 2 + bound.max(1.0).log2().ceil() as u32;
+        let headroom = (bound.max(1.0).log2().ceil() as u32).saturating_add(2);
         Self::search(
             depth,
             slots,

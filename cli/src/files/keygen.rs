@@ -13,7 +13,7 @@ use super::{Done, EVALUATION, MODEL, SECRET, who_sees};
 use crate::backends::{self, Task};
 use crate::failure::Failure;
 use crate::job::Subject;
-use crate::planning::plan_for;
+use crate::planning::{How, plan_for};
 use crate::progress::Bar;
 use crate::record::Keys;
 use crate::{interrupt, units};
@@ -52,7 +52,8 @@ impl Task for Keygen<'_> {
         let start = Instant::now();
         let weights = if args.encrypt_model { WeightsAre::Encrypted } else { WeightsAre::Clear };
         // What a run takes is the server's memory, which is not here.
-        let planned = plan_for::<S>(subject, Some(u64::MAX), weights)?;
+        let planned = plan_for::<S>(subject, How { memory: Some(u64::MAX), weights, round_trips: false })
+            .map_err(in_one_process)?;
         let (plan, security) = (&planned.plan, &planned.plan.security);
         eprintln!("{}, {}", S::NAME, plan.parameters);
         eprintln!(
@@ -145,4 +146,14 @@ pub(crate) fn keygen(args: &KeygenArgs) -> Result<(), Failure> {
     let subject = Subject::load(&args.model, args.weights.as_ref())?;
     let name = names.first().copied().unwrap_or_default();
     backends::with(name, Keygen(args, &subject)).map_err(Failure::Failed)?
+}
+
+/// What the user of files has to know of a network that is too deep for them.
+fn in_one_process(failure: Failure) -> Failure {
+    match failure {
+        Failure::Network(error @ nn_layers::Error::TooDeep(_)) => Failure::failed(format!(
+            "{error}. Keys, files and the service make no round trips to the owner: they run in one process only, with `henna compare --round-trips`"
+        )),
+        other => other,
+    }
 }

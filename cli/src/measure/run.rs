@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use he_traits::decorators::RoundTrip;
 use he_traits::wire::Encode;
-use he_traits::{ClientScheme, Decryptor, Encryptor, Scheme};
+use he_traits::{ClientScheme, Decryptor, Encryptor, Evaluator, Level, Parts, Scheme};
 use nn_layers::Tensor;
 use nn_layers::run::Prepared;
 use rand_chacha::ChaCha20Rng;
@@ -11,6 +12,7 @@ use rand_chacha::ChaCha20Rng;
 use super::agreement::agreement;
 use super::memory::Watch;
 use super::outputs;
+use super::owner::Owner;
 use crate::failure::Failure;
 use crate::job::{Job, Subject};
 use crate::planning::{Planned, counts};
@@ -21,12 +23,24 @@ use crate::record::{Bytes, Measured, Memory, MetricValues, ScoreRecord, Spread, 
 const WARM_UP: f64 = 1.0;
 
 /// The owner's and the server's halves, and what runs on them.
-struct Session<'a, S: ClientScheme> {
+struct Session<'a, S: ClientScheme, E: Evaluator> {
     planned: &'a Planned<S>,
     encryptor: S::Encryptor,
     decryptor: S::Decryptor,
-    evaluator: S::Evaluator,
-    prepared: Prepared<S::Evaluator>,
+    evaluator: E,
+    prepared: Prepared<E>,
+    /// Whom round trips go to, where there are any.
+    owner: Option<&'a Owner<S>>,
+    rng: ChaCha20Rng,
+}
+
+/// What there is before the server begins.
+struct Before {
+    watch: Watch,
+    before_keygen: Option<u64>,
+    keygen_memory: Option<u64>,
+    keygen: f64,
+    evaluation_keys: u64,
     rng: ChaCha20Rng,
 }
 
@@ -42,6 +56,10 @@ struct Log {
     evaluating: f64,
     samples: usize,
     steps: Vec<Vec<f64>>,
+    /// Seconds of the round trips of each evaluation.
+    round_trips: Vec<f64>,
+    /// Evaluations with round trips and the samples in them, those that warmed up included.
+    evaluations: [u64; 2],
     /// Seconds of evaluation of each run, and of each pass of the clear executor: all samples.
     passes: Vec<f64>,
     clear: Vec<f64>,
@@ -75,17 +93,45 @@ pub(crate) fn run<S: ClientScheme>(
     // Serialising the keys to see their size is no part of the run.
     watch.take();
 
-    let encryptor = S::encryptor(params, &keys.secret)?;
-    let decryptor = S::decryptor(params, &keys.secret)?;
+    let before = Before { watch, before_keygen, keygen_memory, keygen, evaluation_keys, rng };
+    let halves = (S::encryptor(params, &keys.secret)?, S::decryptor(params, &keys.secret)?);
+    let Some(refresh) =
+        planned.compiled.profile.refresh.as_ref().filter(|_| planned.plan.round_trips.is_some())
+    else {
+        let evaluator = |keys| Ok(<S as Scheme>::evaluator(params, keys)?);
+        return with(job, subject, planned, before, halves, keys.evaluation, evaluator, None);
+    };
+    let owner = Owner::<S>::new(params, &keys.secret)?;
+    let asked = |x: &[&S::Ciphertext], _: Parts, to: Level| owner.refresh(x, to);
+    let evaluator = |keys| Ok(RoundTrip::new(<S as Scheme>::evaluator(params, keys)?, refresh.bound, asked));
+    with(job, subject, planned, before, halves, keys.evaluation, evaluator, Some(&owner))
+}
+
+/// Measures on a server's evaluator that `evaluator` makes of the keys.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what one function holds, handed to the half of it that is generic over evaluators"
+)]
+fn with<'a, S: ClientScheme, E: Evaluator<Ciphertext = S::Ciphertext>>(
+    job: &Job,
+    subject: &Subject,
+    planned: &'a Planned<S>,
+    before: Before,
+    (encryptor, decryptor): (S::Encryptor, S::Decryptor),
+    keys: S::EvaluationKeys,
+    evaluator: impl FnOnce(S::EvaluationKeys) -> Result<E, Failure>,
+    owner: Option<&'a Owner<S>>,
+) -> Result<Measured, Failure> {
+    let Before { watch, before_keygen, keygen_memory, keygen, evaluation_keys, mut rng } = before;
     let model = Model::<S>::encrypt(planned, &encryptor, &mut rng)?;
     watch.take();
     let (encrypt_weights, encrypted_weights) =
         model.as_ref().map(|model| (model.seconds, model.bytes)).unzip();
-    let (prepare, server) = timed(|| server::<S>(planned, keys.evaluation, model));
+    let (prepare, server) = timed(|| server::<S, E>(planned, || evaluator(keys), model));
     let (evaluator, prepared) = server?;
     let prepare_memory = watch.take();
 
-    let mut session = Session { planned, encryptor, decryptor, evaluator, prepared, rng };
+    let mut session = Session { planned, encryptor, decryptor, evaluator, prepared, owner, rng };
     let samples = subject.samples(job.samples)?;
     let batch = planned.compiled.profile.values_at_once.clamp(1, job.samples);
     let mut log = Log { steps: vec![Vec::new(); planned.plan.steps.len()], ..Log::default() };
@@ -129,6 +175,10 @@ pub(crate) fn run<S: ClientScheme>(
             upload_per_sample: (log.fresh * planned.plan.input_ciphertexts as u64) as f64,
             download_per_sample: (log.result * planned.plan.output_ciphertexts as u64) as f64,
         },
+        round_trips: owner.map(|owner| {
+            let [evaluations, samples] = log.evaluations;
+            owner.record(evaluations, samples, &log.round_trips)
+        }),
         metric: MetricValues {
             original: metric(&original)?,
             clear: metric(&clear)?,
@@ -189,12 +239,12 @@ impl<S: ClientScheme> Model<S> {
 }
 
 /// The server's half: an evaluator, and the weights encoded for it as far as memory allows, or as they came encrypted.
-fn server<S: ClientScheme>(
+fn server<S: ClientScheme, E: Evaluator<Ciphertext = S::Ciphertext>>(
     planned: &Planned<S>,
-    keys: S::EvaluationKeys,
+    evaluator: impl FnOnce() -> Result<E, Failure>,
     model: Option<Model<S>>,
-) -> Result<(S::Evaluator, Prepared<S::Evaluator>), Failure> {
-    let evaluator = <S as Scheme>::evaluator(&planned.compiled.params, keys)?;
+) -> Result<(E, Prepared<E>), Failure> {
+    let evaluator = evaluator()?;
     let progress = &mut |progress: nn_layers::run::Progress<'_>| {
         let done = progress.index + usize::from(progress.seconds.is_some());
         tell(Stage::Prepare, done, progress.count, &progress.step.name);
@@ -214,7 +264,7 @@ fn server<S: ClientScheme>(
     Ok((evaluator, prepared))
 }
 
-impl<S: ClientScheme> Session<'_, S> {
+impl<S: ClientScheme, E: Evaluator<Ciphertext = S::Ciphertext>> Session<'_, S, E> {
     /// All runs over all samples; the outputs of the first.
     fn all_runs(
         &mut self,
@@ -237,7 +287,8 @@ impl<S: ClientScheme> Session<'_, S> {
                     let (fresh, result) = (log.fresh, log.result);
                     let clear = std::mem::take(&mut log.clear);
                     let steps = vec![Vec::new(); log.steps.len()];
-                    *log = Log { steps, clear, fresh, result, ..Log::default() };
+                    let evaluations = log.evaluations;
+                    *log = Log { steps, clear, fresh, result, evaluations, ..Log::default() };
                     values = self.one_batch(&inputs, full, place, log)?;
                 }
                 if run == 0 {
@@ -287,8 +338,11 @@ impl<S: ClientScheme> Session<'_, S> {
                 }
             }
         };
+        let at_owner = || self.owner.map_or(0.0, Owner::seconds);
+        let before = at_owner();
         let (evaluating, results) = timed(|| self.prepared.run(&self.evaluator, encrypted, &mut progress));
         let results = results?;
+        let round_trips = at_owner() - before;
         if log.result == 0 {
             log.result = first_bytes(&results)?;
         }
@@ -303,9 +357,13 @@ impl<S: ClientScheme> Session<'_, S> {
         log.total += encrypting + evaluating + decrypting;
         log.evaluating += evaluating;
         log.samples += inputs.batch();
+        let [evaluations, samples] = &mut log.evaluations;
+        *evaluations += 1;
+        *samples += inputs.batch() as u64;
         if full {
             log.encrypt.push(encrypting);
             log.evaluate.push(evaluating);
+            log.round_trips.push(round_trips);
             log.decrypt.push(decrypting);
             log.latency.push(encrypting + evaluating + decrypting);
         }

@@ -26,9 +26,21 @@ pub(crate) struct Plan {
     pub(crate) keys: Keys,
     pub(crate) operations: BTreeMap<String, u64>,
     pub(crate) estimated_seconds: f64,
+    /// Where values go to the owner on the way.
+    #[serde(default)]
+    pub(crate) round_trips: Option<PlannedRoundTrips>,
     pub(crate) maps_on_the_fly: usize,
     pub(crate) estimated_memory: EstimatedMemory,
     pub(crate) steps: Vec<PlanStep>,
+}
+
+/// Round trips of one sample, with bytes by the sizes in the profile.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PlannedRoundTrips {
+    pub(crate) rounds: u64,
+    pub(crate) ciphertexts: u64,
+    pub(crate) bytes_up: f64,
+    pub(crate) bytes_down: f64,
 }
 
 /// Bytes that a run is expected to hold at its peak, by kind.

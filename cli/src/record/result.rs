@@ -19,6 +19,9 @@ pub(crate) struct Measured {
     pub(crate) time: Times,
     pub(crate) memory: Memory,
     pub(crate) bytes: Bytes,
+    /// What the round trips to the owner took, where there were any.
+    #[serde(default)]
+    pub(crate) round_trips: Option<RoundTripRecord>,
     pub(crate) metric: MetricValues,
     pub(crate) agreement: Agreement,
     pub(crate) scores: Vec<ScoreRecord>,
@@ -99,6 +102,20 @@ pub(crate) struct Bytes {
     pub(crate) encrypted_weights: Option<u64>,
     pub(crate) upload_per_sample: f64,
     pub(crate) download_per_sample: f64,
+}
+
+/// Round trips to the owner as they ran.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RoundTripRecord {
+    /// Messages to the owner and back in one evaluation.
+    pub(crate) rounds: u64,
+    /// Ciphertexts of one sample that went, and as many that came back.
+    pub(crate) ciphertexts: u64,
+    /// Bytes of one sample as serialised, to the owner and back.
+    pub(crate) bytes_up: f64,
+    pub(crate) bytes_down: f64,
+    /// Seconds of all rounds of one evaluation, part of the evaluation's: reading, decrypting, encrypting and writing at the owner.
+    pub(crate) seconds: Spread,
 }
 
 /// The task metric, over the same samples.

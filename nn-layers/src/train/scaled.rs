@@ -17,7 +17,7 @@ use crate::weights::Weights;
 /// Weights drawn from a seed and scaled on `inputs`, layer after layer (as in layer-sequential unit-variance initialisation, Mishkin and
 /// Matas 2016): what a convolution or fully connected layer gives gets a mean of zero and a variance of one, a normalisation gets the
 /// figures of its own input, and polynomials get coefficients near those of a soft rectifier. Outputs then differ from input to input,
-/// values stay moderate at any depth, and an encrypted run has to get every layer right to reproduce them.
+/// values stay moderate at any depth (arguments of cubic gates get a smaller deviation, for that reason), and an encrypted run has to get every layer right to reproduce them.
 ///
 /// # Shapes
 /// `inputs` is `[N, ..]` with the network's input shape.
@@ -45,6 +45,10 @@ pub fn scaled(network: &Network, inputs: &Tensor, seed: u64) -> Result<Weights> 
     Ok(draw.weights.iter().map(|(name, tensor)| (name.to_owned(), single(tensor))).collect())
 }
 
+/// Standard deviation of what a cubic gate takes: outside of about -4 to 4 it is no sigmoid any more, grows, and the product behind it with it, so
+/// that an input a little larger than those that the weights were scaled on would make all values explode.
+const GATED: f64 = 0.5;
+
 struct Draw<'a> {
     rng: ChaCha20Rng,
     network: &'a Network,
@@ -63,7 +67,9 @@ impl Draw<'_> {
         match (node.layer(), inputs) {
             (Layer::Conv2d(_) | Layer::Linear(_), _) => {
                 let value = self.value(node, inputs)?;
-                self.scale(node, inputs, &value)?;
+                let gated = |reader: &Node| matches!(reader.layer(), Layer::LearnedCubic(_));
+                let deviation = if self.network.readers(node.id()).any(gated) { GATED } else { 1.0 };
+                self.scale(node, inputs, &value, deviation)?;
             }
             (Layer::BatchNorm(_), [input]) => {
                 let figures = figures(input);
@@ -109,9 +115,9 @@ impl Draw<'_> {
         tensor
     }
 
-    /// Gives each output channel a variance of one, and a mean of zero where the layer has means to: a bias, or, for a fully connected
+    /// Gives each output channel a standard deviation of `deviation`, and a mean of zero where the layer has means to: a bias, or, for a fully connected
     /// layer without one, weights orthogonal to the mean of its inputs.
-    fn scale(&mut self, node: &Node, inputs: &[&Tensor], value: &Tensor) -> Result<()> {
+    fn scale(&mut self, node: &Node, inputs: &[&Tensor], value: &Tensor, deviation: f64) -> Result<()> {
         let (weight, bias) = (format!("{}.weight", node.name()), format!("{}.bias", node.name()));
         let Some(mut tensor) = self.weights.get(&weight).cloned() else { return Ok(()) };
         let mut figures = figures(value);
@@ -128,12 +134,12 @@ impl Draw<'_> {
             }
         }
         for (weights, [_, variance]) in tensor.data_mut().chunks_exact_mut(row.max(1)).zip(&figures) {
-            let factor = rounded(1.0 / variance.max(1e-12).sqrt());
+            let factor = rounded(deviation / variance.max(1e-12).sqrt());
             weights.iter_mut().for_each(|w| *w *= factor);
         }
         self.weights.insert(weight, tensor);
         if has_bias {
-            let shift = |[mean, variance]: &[f64; 2]| rounded(-mean / variance.max(1e-12).sqrt());
+            let shift = |[mean, variance]: &[f64; 2]| rounded(-mean * deviation / variance.max(1e-12).sqrt());
             self.weights.insert(bias, Tensor::new(&[figures.len()], figures.iter().map(shift).collect())?);
         }
         Ok(())
