@@ -6,6 +6,9 @@
 
 mod fft;
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
 use he_traits::{Complex64, Diagonal, Error, Result};
 
 use crate::ring::{Basis, Coefficient, Modulus, Multiplier, Ntt, Poly, Ring};
@@ -15,6 +18,40 @@ use fft::Fft;
 pub struct Encoder {
     degree: usize,
     fft: Fft,
+}
+
+/// Coefficients of masks that were met already.
+pub(crate) type Masks = Mutex<HashMap<Mask, Arc<Vec<f64>>>>;
+
+/// A vector of ones and zeros, some of either.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Mask {
+    len: usize,
+    /// A bit a slot, the lowest first.
+    words: Vec<u64>,
+}
+
+impl Mask {
+    /// The number and the mask that `values` are the product of; `None` where they are none, or the same number everywhere.
+    fn of(values: &Diagonal) -> Option<(f64, Self)> {
+        let Diagonal::Real(values) = values else { return None };
+        let number =
+            values.iter().copied().find(|value| *value != 0.0).filter(|number| number.is_finite())?;
+        let mut zeros = 0;
+        let mut word = |values: &[f64]| {
+            values.iter().rev().try_fold(0_u64, |word, value| {
+                zeros += usize::from(*value == 0.0);
+                (*value == 0.0 || *value == number).then_some(word << 1 | u64::from(*value == number))
+            })
+        };
+        let words = values.chunks(64).map(&mut word).collect::<Option<Vec<u64>>>()?;
+        (zeros > 0).then_some((number, Self { len: values.len(), words }))
+    }
+
+    fn slots(&self) -> Vec<Complex64> {
+        let bits = self.words.iter().flat_map(|word| (0..64).map(move |bit| word >> bit & 1));
+        bits.take(self.len).map(|bit| Complex64::new(bit as f64, 0.0)).collect()
+    }
 }
 
 /// Larger coefficients overflow any modulus chain in use.
@@ -47,6 +84,11 @@ impl Encoder {
                 Ok(x)
             }
             Multiplier::Coefficients(coefficients) => Ok(ring.values_of(basis, &coefficients)),
+            Multiplier::Scaled(coefficients, factor) => {
+                let integers: Vec<f64> =
+                    coefficients.iter().map(|x| (x * factor).round_ties_even()).collect();
+                Ok(ring.values_of(basis, &integers))
+            }
             Multiplier::Values(values) => Ok(values),
         }
     }
@@ -70,6 +112,39 @@ impl Encoder {
         let real = slots.iter().enumerate().map(|(i, value)| checked(op, i, value.re * scale));
         let imaginary = slots.iter().enumerate().map(|(i, value)| checked(op, i, value.im * scale));
         Ok(Multiplier::Coefficients(real.chain(imaginary).collect::<Result<_>>()?))
+    }
+
+    /// As [`Encoder::multiplier`], where vectors that are a number times a mask share the coefficients of the mask in `masks`: the diagonals of
+    /// a convolution whose channels lie in ciphertexts of their own are of that kind, thousands with the same few masks.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub(crate) fn shared_multiplier(
+        &self,
+        op: &'static str,
+        values: &Diagonal,
+        scale: f64,
+        masks: &Masks,
+    ) -> Result<Multiplier> {
+        let Some((value, mask)) = Mask::of(values) else { return self.multiplier(op, values, scale) };
+        values.check(op, self.degree / 2)?;
+        let factor = value * scale;
+        // No coefficient of a mask is larger than 1.
+        checked(op, 0, factor)?;
+        let known = masks.lock().ok().and_then(|masks| masks.get(&mask).cloned());
+        let coefficients = known.unwrap_or_else(|| {
+            let mut slots = mask.slots();
+            slots.truncate(least_period(&slots));
+            self.fft.inverse(&mut slots);
+            let coefficients: Vec<f64> =
+                slots.iter().map(|slot| slot.re).chain(slots.iter().map(|slot| slot.im)).collect();
+            let coefficients = Arc::new(coefficients);
+            if let Ok(mut masks) = masks.lock() {
+                masks.insert(mask, Arc::clone(&coefficients));
+            }
+            coefficients
+        });
+        Ok(Multiplier::Scaled(coefficients, factor))
     }
 
     /// All slots of a polynomial over at most two limbs, divided by `scale`. Coefficients must be below half the product of its
@@ -167,6 +242,39 @@ mod tests {
     }
 
     #[test]
+    fn numbers_times_masks_are_what_they_are_by_themselves() {
+        let params = Parameters::insecure_for_tests(256, 2, 40).unwrap();
+        let (encoder, scale) = (params.encoder(), params.scale(2).unwrap());
+        let masks = Masks::default();
+        let masked = |number: f64, every: usize, len: usize| {
+            let slots = (0..len).map(|slot| if slot % every == 1 { 0.0 } else { number });
+            Diagonal::Real(slots.collect())
+        };
+        for number in [0.7, -3.1, 1e-9] {
+            for (every, len) in [(3, 128), (8, 128), (3, 64)] {
+                let values = masked(number, every, len);
+                let multiplier = encoder.shared_multiplier("test", &values, scale, &masks).unwrap();
+                let Multiplier::Scaled(coefficients, factor) = multiplier else { panic!("{values:?}") };
+                let Multiplier::Coefficients(expected) = encoder.multiplier("test", &values, scale).unwrap()
+                else {
+                    panic!("{values:?}")
+                };
+                assert_eq!(coefficients.len(), expected.len());
+                for (coefficient, expected) in coefficients.iter().zip(expected) {
+                    // Half a unit, and a little, as sums are made in another order.
+                    assert!((coefficient * factor - expected).abs() < 0.51, "{number} {every} {len}");
+                }
+            }
+        }
+        assert_eq!(masks.lock().unwrap().len(), 3);
+        let others = [vec![0.5; 64], vec![0.0; 64], (0..64).map(f64::from).collect()];
+        for values in others.map(Diagonal::Real) {
+            let multiplier = encoder.shared_multiplier("test", &values, scale, &masks).unwrap();
+            assert!(!matches!(multiplier, Multiplier::Scaled(..)), "{values:?}");
+        }
+    }
+
+    #[test]
     fn every_period_and_level_comes_back() {
         for (degree, depth) in [(64, 3), (4096, 2)] {
             let params = Parameters::insecure_for_tests(degree, depth, 40).unwrap();
@@ -226,7 +334,7 @@ mod tests {
             let full = ring.to_ntt(ring.from_signed(basis, &full));
             assert_eq!(params.encoder().encode(ring, "test", &repeated, scale, basis).unwrap(), full);
             // What maps keep: one of each run of equal values.
-            let kept = ring.subring_values_of(basis, &short);
+            let kept = ring.subring_values_of(basis, &short, 1.0);
             assert_eq!((kept.degree(), kept.basis()), (2 * period, basis));
             for (kept, full) in kept.limbs().zip(full.limbs()) {
                 assert!(

@@ -209,6 +209,12 @@ impl Limb {
         }
     }
 
+    /// `values` times `factor`, each rounded to a whole number of any size (ties to even), as reduced words.
+    pub(crate) fn reduce_rounded(&self, out: &mut [u64], values: &[f64], factor: f64) {
+        assert_eq!(out.len(), values.len());
+        on_path!(self.path, reduce_rounded, &self.modulus, out, values, factor);
+    }
+
     /// x += y, reduced words.
     pub(crate) fn add_assign(&self, x: &mut [u64], y: &[u64]) {
         on_path!(self.path, add_assign, &self.modulus, x, y);

@@ -25,7 +25,7 @@ pub use automorphism::{Automorphism, GaloisElement};
 pub use hoisted::{Hoisted, Multiplier, Rotated, Sum};
 pub use key_switch::{Finish, Switched};
 pub use modulus::{Factor, Modulus};
-pub(crate) use modulus::{WORD_BITS, WORD_MASK};
+pub(crate) use modulus::{SMALL_INTEGER, WORD_BITS, WORD_MASK};
 pub(crate) use parallel::for_each_limb;
 pub use poly::{Basis, Coefficient, Form, Ntt, Poly};
 pub use primes::{is_prime, ntt_primes};

@@ -57,8 +57,8 @@ impl Message {
         let coefficients = match params.encoder().multiplier("encrypt", values, scale)? {
             Multiplier::Constant(value) => vec![value],
             Multiplier::Coefficients(coefficients) => coefficients,
-            Multiplier::Values(_) => {
-                return Err(Error::parameters("the encoder gave values, not coefficients"));
+            Multiplier::Values(_) | Multiplier::Scaled(..) => {
+                return Err(Error::parameters("the encoder gave no coefficients of their own"));
             }
         };
         Ok(Self { coefficients: Zeroizing::new(coefficients), basis: params.basis(at.index()) })
@@ -70,7 +70,7 @@ fn noisy(limb: &Limb, out: &mut [u64], scratch: &mut [u64], message: &[f64], err
     let modulus = limb.modulus();
     sampling::residues(modulus.value(), out, error);
     let (scratch, _) = scratch.split_at_mut(message.len());
-    modulus.reduce_integers(scratch, message);
+    limb.reduce_rounded(scratch, message, 1.0);
     if message.len() == out.len() {
         limb.add_assign(out, scratch);
     } else {

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 use super::CkksEvaluator;
 use crate::ciphertext::Ciphertext;
+use crate::encoding::Masks;
 use crate::ring::{Hoisted, Multiplier, Ntt, Poly, Rotated, Sum};
 
 /// Bytes that the sums of giant steps may take; the baby steps are made anew for every portion of that size.
@@ -78,6 +79,7 @@ pub(super) fn prepare(
     }
     // Whether sums are extended decides over which primes the diagonals of every block are encoded.
     let extended = steps.baby.iter().chain(&steps.giant).any(|step| *step != 0);
+    let encoding = Encoding { at, keep, extended, masks: Masks::default() };
     let mut index: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     let mut outputs = Vec::with_capacity(geometry.out_blocks);
     for out_block in 0..geometry.out_blocks {
@@ -85,7 +87,7 @@ pub(super) fn prepare(
         let mut giants = Vec::with_capacity(groups.len());
         for (step, terms) in groups {
             let mut sum = Sum::default();
-            for (rotated, multiplier) in encoded(evaluator, terms, at, keep, extended, &mut index)? {
+            for (rotated, multiplier) in encoded(evaluator, terms, &encoding, &mut index)? {
                 sum.push(rotated, multiplier);
             }
             giants.push(Giant { step, sum });
@@ -99,17 +101,25 @@ pub(super) fn prepare(
     Ok(Map { level: at, geometry, rotated, extended, outputs, fold: steps.fold.clone() })
 }
 
+/// How the diagonals of a map are encoded.
+struct Encoding {
+    at: Level,
+    keep: Keep,
+    /// Over the special primes too.
+    extended: bool,
+    masks: Masks,
+}
+
 /// The diagonals of one giant step, encoded in parallel, with the numbers of the rotated inputs that they multiply.
 fn encoded(
     evaluator: &CkksEvaluator,
     terms: Vec<(usize, usize, Diagonal)>,
-    at: Level,
-    keep: Keep,
-    extended: bool,
+    encoding: &Encoding,
     index: &mut BTreeMap<(usize, usize), usize>,
 ) -> Result<Vec<(usize, Multiplier)>> {
+    let Encoding { at, keep, extended, masks } = encoding;
     let basis = evaluator.params.basis(at.index());
-    let basis = if extended { evaluator.ring.extended(basis.chain) } else { basis };
+    let basis = if *extended { evaluator.ring.extended(basis.chain) } else { basis };
     let places: Vec<usize> = terms
         .iter()
         .map(|(block, baby, _)| {
@@ -117,16 +127,13 @@ fn encoded(
             *index.entry((*block, *baby)).or_insert(next)
         })
         .collect();
-    let scale = evaluator.scale("linear", at)?;
+    let scale = evaluator.scale("linear", *at)?;
     let encode = |(place, (_, _, diagonal)): (usize, (usize, usize, Diagonal))| {
-        let multiplier = evaluator.params.encoder().multiplier("linear", &diagonal, scale)?;
-        let multiplier = match (multiplier, keep) {
-            (Multiplier::Coefficients(coefficients), Keep::Encoded) => {
-                Multiplier::Values(evaluator.ring.subring_values_of(basis, &coefficients))
-            }
-            (other, _) => other,
-        };
-        Ok((place, multiplier))
+        let multiplier = evaluator.params.encoder().shared_multiplier("linear", &diagonal, scale, masks)?;
+        Ok((
+            place,
+            if *keep == Keep::Encoded { multiplier.into_values(&evaluator.ring, basis) } else { multiplier },
+        ))
     };
     places.into_par_iter().zip(terms).map(encode).collect()
 }

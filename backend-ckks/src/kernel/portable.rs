@@ -38,6 +38,10 @@ impl Ntt {
     }
 }
 
+pub(super) fn reduce_rounded(modulus: &Modulus, out: &mut [u64], values: &[f64], factor: f64) {
+    modulus.reduce_rounded(out, values, factor);
+}
+
 pub(super) fn add_assign(modulus: &Modulus, x: &mut [u64], y: &[u64]) {
     for (x, &y) in x.iter_mut().zip(y) {
         *x = modulus.add(*x, y);

@@ -172,6 +172,32 @@ fn pointwise_kernels_agree() {
 }
 
 #[test]
+fn integers_are_reduced_alike() {
+    let degree = 512;
+    let whole = |bound: f64| (0..degree).map(move |i| ((i * i) as f64 - 1e5) * (bound / 3e5).floor());
+    for (portable, others) in limbs(degree) {
+        for (bound, factor) in [(1e6, 1.0), (4e15, 1.0), (1e30, 1.0), (1e6, 0.3), (1e3, -7e9)] {
+            let values: Vec<f64> = whole(bound).collect();
+            let integers: Vec<f64> = values.iter().map(|value| (value * factor).round_ties_even()).collect();
+            for limb in others.iter().chain([&portable]) {
+                for (residue, integer) in
+                    applied(&vec![0; degree], |x| limb.reduce_rounded(x, &values, factor))
+                        .into_iter()
+                        .zip(&integers)
+                {
+                    assert_eq!(residue, limb.modulus().reduce_integer(*integer), "{integer}");
+                }
+                let few = applied(&[0; 5], |x| limb.reduce_rounded(x, &values[..5], factor));
+                assert_eq!(
+                    few[..],
+                    applied(&vec![0; degree], |x| limb.reduce_rounded(x, &values, factor))[..5]
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn conversions_agree() {
     let degree = 256;
     let sources = moduli(degree);

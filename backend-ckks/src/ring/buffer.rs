@@ -1,25 +1,32 @@
 //! Aligned buffers that are reused: a polynomial is megabytes, and fresh pages cost more than arithmetic on them.
 
+mod words;
+
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aligned_vec::{AVec, ConstAlign};
 use crossbeam_queue::ArrayQueue;
+use words::Words;
 use zeroize::Zeroize;
 
-type Words = AVec<u64, ConstAlign<64>>;
+/// Bytes that freed buffers may hold back for reuse, however few are in use.
+const LEAST_RETAINED: usize = 512 << 20;
 
-/// Bytes that freed buffers may hold back for reuse.
-const RETAINED_BYTES: usize = 512 << 20;
+/// The part of the bytes in use that freed buffers may hold back, where that is more: what works on gigabytes frees and asks for hundreds of
+/// megabytes at every step, and a system takes longer to clear pages than a transform to fill them.
+const RETAINED_SHARE: usize = 8;
 
 /// Freed buffers of one size class.
 const PER_CLASS: usize = 256;
 
-/// Size classes: powers of two and three halves of them.
-const CLASSES: usize = 2 * usize::BITS as usize;
+/// Size classes: the eighths from 5 to 8 of every power of two.
+const CLASSES: usize = 4 * usize::BITS as usize;
 
 static POOL: [OnceLock<ArrayQueue<Words>>; CLASSES] = [const { OnceLock::new() }; CLASSES];
 static RETAINED: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes of the buffers in use.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// A 64-byte aligned run of words. Dropped buffers are kept for reuse, without a lock.
 pub(crate) struct Buffer {
@@ -45,8 +52,9 @@ impl Buffer {
                 RETAINED.fetch_sub(words.len() * size_of::<u64>(), Ordering::Relaxed);
                 words
             }
-            None => AVec::from_iter(64, std::iter::repeat_n(0, capacity)),
+            None => Words::zeros(capacity),
         };
+        LIVE.fetch_add(words.len() * size_of::<u64>(), Ordering::Relaxed);
         Self { words, len, class }
     }
 
@@ -66,14 +74,14 @@ impl std::ops::Deref for Buffer {
 
     #[expect(clippy::indexing_slicing, reason = "the capacity of a class is at least the length")]
     fn deref(&self) -> &[u64] {
-        &self.words[..self.len]
+        &self.words.as_slice()[..self.len]
     }
 }
 
 impl std::ops::DerefMut for Buffer {
     #[expect(clippy::indexing_slicing, reason = "the capacity of a class is at least the length")]
     fn deref_mut(&mut self) -> &mut [u64] {
-        &mut self.words[..self.len]
+        &mut self.words.as_mut_slice()[..self.len]
     }
 }
 
@@ -87,9 +95,10 @@ impl Clone for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let words = std::mem::replace(&mut self.words, AVec::new(64));
+        let words = std::mem::replace(&mut self.words, Words::none());
         let bytes = words.len() * size_of::<u64>();
-        if RETAINED.fetch_add(bytes, Ordering::Relaxed) + bytes > RETAINED_BYTES && !make_room(self.class) {
+        LIVE.fetch_sub(bytes, Ordering::Relaxed);
+        if RETAINED.fetch_add(bytes, Ordering::Relaxed) + bytes > most_retained() && !make_room(self.class) {
             RETAINED.fetch_sub(bytes, Ordering::Relaxed);
             return;
         }
@@ -103,13 +112,19 @@ impl Drop for Buffer {
 /// Frees buffers of other classes than `kept` until those that are left fit. What was freed last is what will be asked for next: without this,
 /// buffers of sizes that nobody uses any more would keep out those in use. Whether they fit now.
 fn make_room(kept: usize) -> bool {
+    let most = most_retained();
     for (_, slot) in POOL.iter().enumerate().filter(|(class, _)| *class != kept) {
-        while RETAINED.load(Ordering::Relaxed) > RETAINED_BYTES {
+        while RETAINED.load(Ordering::Relaxed) > most {
             let Some(words) = slot.get().and_then(ArrayQueue::pop) else { break };
             RETAINED.fetch_sub(words.len() * size_of::<u64>(), Ordering::Relaxed);
         }
     }
-    RETAINED.load(Ordering::Relaxed) <= RETAINED_BYTES
+    RETAINED.load(Ordering::Relaxed) <= most
+}
+
+/// Bytes that freed buffers may hold back now.
+fn most_retained() -> usize {
+    LEAST_RETAINED.max(LIVE.load(Ordering::Relaxed) / RETAINED_SHARE)
 }
 
 /// Words that a buffer of `len` takes.
@@ -117,11 +132,11 @@ pub(crate) fn capacity(len: usize) -> usize {
     size_class(len).1
 }
 
-/// The class of a length and the words that its buffers hold: the next of 2^k and 3 2^k.
+/// The class of a length and the words that its buffers hold: the next of 5/8, 6/8, 7/8 and 8/8 of a power of two.
 fn size_class(len: usize) -> (usize, usize) {
-    let power = len.next_power_of_two();
-    let exponent = power.trailing_zeros() as usize;
-    if len <= power / 4 * 3 { (2 * exponent, power / 4 * 3) } else { (2 * exponent + 1, power) }
+    let power = len.next_power_of_two().max(8);
+    let eighths = len.div_ceil(power / 8).max(5);
+    (4 * power.trailing_zeros() as usize + eighths - 5, power / 8 * eighths)
 }
 
 #[cfg(test)]
@@ -133,7 +148,7 @@ mod tests {
         let mut last = (0, 0);
         for len in 1..5000 {
             let (class, capacity) = size_class(len);
-            assert!(capacity >= len && capacity <= 2 * len);
+            assert!(capacity >= len && (len < 5 || capacity <= len + len / 4 + 1));
             if class == last.0 {
                 assert_eq!(capacity, last.1);
             } else {

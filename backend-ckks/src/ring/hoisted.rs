@@ -7,6 +7,8 @@
 //! All sums are made limb by limb: the rotated inputs of one limb are used by every sum before those of the next limb are
 //! made, so that they never exist as whole polynomials.
 
+use std::sync::Arc;
+
 use super::buffer::Buffer;
 use super::parallel::for_each_item;
 use super::poly::{Basis, Ntt, Poly};
@@ -20,6 +22,10 @@ const CACHED_WORDS: usize = 1 << 16;
 
 /// Least words of a run.
 const LEAST_RUN: usize = 256;
+
+/// Words of the fresh multipliers that a thread makes before it uses them. The sums that they belong to share their operands, which come
+/// from a slower cache than all of the arithmetic wants.
+const FRESH_WORDS: usize = 1 << 22;
 
 /// A ciphertext whose rotations are summed.
 pub struct Hoisted<'a> {
@@ -45,8 +51,30 @@ pub enum Multiplier {
     /// Integer coefficients, transformed in their subring whenever they are used; coefficient i belongs to X^(i gap), where
     /// the gap is N divided by their number.
     Coefficients(Vec<f64>),
+    /// As coefficients: those of a polynomial that several multipliers share, times a factor and rounded.
+    Scaled(Arc<Vec<f64>>, f64),
     /// The same integer everywhere.
     Constant(f64),
+}
+
+impl Multiplier {
+    /// For what is transformed whenever it is used: coefficients, and the factor that makes them integers.
+    fn coefficients(&self) -> Option<(&[f64], f64)> {
+        match self {
+            Self::Coefficients(coefficients) => Some((coefficients, 1.0)),
+            Self::Scaled(coefficients, factor) => Some((coefficients, *factor)),
+            Self::Values(_) | Self::Constant(_) => None,
+        }
+    }
+
+    /// The multiplier with its coefficients, if it has any, transformed once and for all.
+    #[must_use]
+    pub fn into_values(self, ring: &Ring, basis: Basis) -> Self {
+        match self.coefficients() {
+            Some((coefficients, factor)) => Self::Values(ring.subring_values_of(basis, coefficients, factor)),
+            None => self,
+        }
+    }
 }
 
 /// A sum of products: each a multiplier with the index of a rotated input.
@@ -80,7 +108,7 @@ impl Sum {
     }
 
     fn transforms(&self) -> usize {
-        self.terms.iter().filter(|(_, multiplier)| matches!(multiplier, Multiplier::Coefficients(_))).count()
+        self.terms.iter().filter(|(_, multiplier)| multiplier.coefficients().is_some()).count()
     }
 }
 
@@ -126,7 +154,9 @@ impl Ring {
             let [first, second] = pair.each_mut().map(|half| half.limbs_mut());
             rows.iter_mut().zip(first.zip(second)).for_each(|(row, (x, y))| row.push([x, y]));
         }
-        let transforms = sums.iter().map(|sum| sum.transforms()).max().unwrap_or(0);
+        let batches = self.batches(sums);
+        let transforms = |batch: &&[&Sum]| batch.iter().map(|sum| sum.transforms()).sum();
+        let transforms: usize = batches.iter().map(transforms).max().unwrap_or(0);
         let copies = if extended { rotated.len() } else { 0 };
         let scratch = || Scratch {
             rotated: Buffer::scratch(2 * copies * self.degree()),
@@ -140,7 +170,7 @@ impl Ring {
                     let input = rotated.get(which).and_then(|rotation| inputs.get(rotation.input));
                     input.map_or([&[][..], &[]], |input| input.halves.map(|half| half.limb(index)))
                 };
-                self.sum_limb(place, row, sums, rotated.len(), &mut scratch.multipliers, operand);
+                self.sum_limb(place, row, &batches, rotated.len(), &mut scratch.multipliers, operand);
                 return;
             }
             let words = scratch.rotated.chunks_exact_mut(2 * self.degree());
@@ -153,7 +183,7 @@ impl Ring {
                 let halves = copies.get(start..start + 2 * self.degree());
                 halves.map_or([&[][..], &[]], |halves| halves.split_at(self.degree()).into())
             };
-            self.sum_limb(place, row, sums, rotated.len(), &mut scratch.multipliers, operand);
+            self.sum_limb(place, row, &batches, rotated.len(), &mut scratch.multipliers, operand);
         });
         drop(rows);
         out
@@ -193,77 +223,90 @@ impl Ring {
         }
     }
 
-    /// All sums in one limb, run by run.
+    /// The sums in groups whose fresh multipliers are made together.
+    fn batches<'a>(&self, mut sums: &'a [&'a Sum]) -> Vec<&'a [&'a Sum]> {
+        let mut batches = Vec::new();
+        while !sums.is_empty() {
+            let mut words = 0;
+            let fits = |sum: &&&Sum| {
+                words += sum.transforms() * self.degree();
+                words <= FRESH_WORDS
+            };
+            let (batch, rest) = sums.split_at(sums.iter().take_while(fits).count().max(1));
+            batches.push(batch);
+            sums = rest;
+        }
+        batches
+    }
+
+    /// All sums in one limb: batch by batch the fresh multipliers, then run by run the products.
     fn sum_limb<'a>(
         &self,
         place: Place,
         row: &mut Row<'_>,
-        sums: &[&Sum],
+        batches: &[&[&Sum]],
         operands: usize,
         multipliers: &mut [u64],
         operand: impl Fn(usize) -> [&'a [u64]; 2],
     ) {
         let Place { basis, index } = place;
         let limb = self.limb(basis, index);
-        let transforms = !multipliers.is_empty();
-        let cached = (CACHED_WORDS / (2 * operands.max(1))).next_power_of_two().max(LEAST_RUN);
-        // Fresh multipliers are made for a whole limb of one sum.
-        let run = if transforms { self.degree() } else { cached };
-        for start in (0..self.degree()).step_by(run) {
-            let range = start..(start + run).min(self.degree());
-            let part = |words: &'a [u64]| words.get(range.clone()).unwrap_or_default();
-            for (sum, [x, y]) in sums.iter().zip(row.iter_mut()) {
-                if transforms {
-                    self.transform_multipliers(place, sum, multipliers);
-                }
-                let (Some(x), Some(y)) = (x.get_mut(range.clone()), y.get_mut(range.clone())) else { return };
-                let mut outs = [x, y];
-                limb.inner_products(&mut outs, sum.terms.len(), |i| {
-                    let Some((which, multiplier)) = sum.terms.get(i) else { return (&[], [&[], &[]]) };
-                    let values = match multiplier {
-                        Multiplier::Values(values) => values.limb_of(basis, index),
-                        Multiplier::Coefficients(coefficients) => {
-                            let start = i * self.degree();
-                            multipliers.get(start..start + coefficients.len()).unwrap_or_default()
-                        }
-                        Multiplier::Constant(_) => &[],
-                    };
-                    let gap = self.degree() / values.len().max(1);
-                    let start = range.start / gap;
-                    let values = values.get(start..start + (range.len() / gap).max(1));
-                    (values.unwrap_or_default(), operand(*which).map(part))
-                });
-                if !transforms {
-                    add_constants(limb, &mut outs, sum, |which| operand(which).map(part));
-                }
-            }
-        }
-        if transforms {
-            // Short runs again: every sum reads most operands.
-            for start in (0..self.degree()).step_by(cached) {
-                let range = start..(start + cached).min(self.degree());
+        let run = (CACHED_WORDS / (2 * operands.max(1))).next_power_of_two().max(LEAST_RUN);
+        let mut row = row.iter_mut();
+        for batch in batches {
+            let mut outs: Vec<_> = row.by_ref().take(batch.len()).collect();
+            let starts = self.transform_multipliers(place, batch, multipliers);
+            for start in (0..self.degree()).step_by(run) {
+                let range = start..(start + run).min(self.degree());
                 let part = |words: &'a [u64]| words.get(range.clone()).unwrap_or_default();
-                for (sum, [x, y]) in sums.iter().zip(row.iter_mut()) {
+                for ((sum, first), [x, y]) in batch.iter().zip(&starts).zip(outs.iter_mut()) {
                     let (Some(x), Some(y)) = (x.get_mut(range.clone()), y.get_mut(range.clone())) else {
                         return;
                     };
-                    add_constants(limb, &mut [x, y], sum, |which| operand(which).map(part));
+                    let mut outs = [x, y];
+                    limb.inner_products(&mut outs, sum.terms.len(), |i| {
+                        let Some((which, multiplier)) = sum.terms.get(i) else { return (&[], [&[], &[]]) };
+                        let values = match multiplier {
+                            Multiplier::Values(values) => values.limb_of(basis, index),
+                            Multiplier::Constant(_) => &[],
+                            fresh => {
+                                let count =
+                                    fresh.coefficients().map_or(0, |(coefficients, _)| coefficients.len());
+                                let start = (first + i) * self.degree();
+                                multipliers.get(start..start + count).unwrap_or_default()
+                            }
+                        };
+                        let gap = self.degree() / values.len().max(1);
+                        let start = range.start / gap;
+                        let values = values.get(start..start + (range.len() / gap).max(1));
+                        (values.unwrap_or_default(), operand(*which).map(part))
+                    });
+                    add_constants(limb, &mut outs, sum, |which| operand(which).map(part));
                 }
             }
         }
     }
 
-    /// The multipliers of one sum that are kept as coefficients, as lazy values of their subrings in one limb.
-    fn transform_multipliers(&self, place: Place, sum: &Sum, out: &mut [u64]) {
+    /// The multipliers of some sums that are kept as coefficients, as lazy values of their subrings in one limb. For each sum the place of
+    /// its first one, counted in polynomials.
+    fn transform_multipliers(&self, place: Place, sums: &[&Sum], out: &mut [u64]) -> Vec<usize> {
         let limb = self.limb(place.basis, place.index);
-        for (out, (_, multiplier)) in out.chunks_exact_mut(self.degree()).zip(&sum.terms) {
-            if let Multiplier::Coefficients(coefficients) = multiplier
-                && let Some(out) = out.get_mut(..coefficients.len())
-            {
-                limb.modulus().reduce_integers(out, coefficients);
-                limb.forward_subring_lazy(out);
+        let mut out = out.chunks_exact_mut(self.degree());
+        let mut next = 0;
+        let transform = |sum: &&Sum| {
+            let first = next;
+            for (_, multiplier) in &sum.terms {
+                if let Some((coefficients, factor)) = multiplier.coefficients()
+                    && let Some(out) = out.next().and_then(|out| out.get_mut(..coefficients.len()))
+                {
+                    next += 1;
+                    limb.reduce_rounded(out, coefficients, factor);
+                    limb.forward_subring_lazy(out);
+                }
             }
-        }
+            first
+        };
+        sums.iter().map(transform).collect()
     }
 
     /// Integer coefficients in values over `basis`: N of them, or a part of N at even gaps (a power of two of them).
@@ -273,10 +316,10 @@ impl Ring {
         super::for_each_limb(&mut x, |index, words| {
             let limb = self.limb(basis, index);
             if coefficients.len() == words.len() {
-                return self.subring_values(limb, words, coefficients);
+                return subring_values(limb, words, coefficients, 1.0);
             }
             let mut values = Buffer::scratch(coefficients.len());
-            self.subring_values(limb, &mut values, coefficients);
+            subring_values(limb, &mut values, coefficients, 1.0);
             match words.len() / values.len() {
                 2 => {
                     words.as_chunks_mut::<2>().0.iter_mut().zip(&*values).for_each(|(run, x)| *run = [*x; 2])
@@ -291,20 +334,20 @@ impl Ring {
     }
 
     /// As [`Ring::values_of`], in the subring alone: a polynomial of as many residues as there are coefficients, of which each
-    /// stands for a run of equal ones.
+    /// stands for a run of equal ones. The coefficients are those given, times `factor` and rounded.
     #[must_use]
-    pub fn subring_values_of(&self, basis: Basis, coefficients: &[f64]) -> Poly<Ntt> {
+    pub fn subring_values_of(&self, basis: Basis, coefficients: &[f64], factor: f64) -> Poly<Ntt> {
         let mut x = Poly::scratch(coefficients.len(), basis);
         super::for_each_limb(&mut x, |index, words| {
-            self.subring_values(self.limb(basis, index), words, coefficients)
+            subring_values(self.limb(basis, index), words, coefficients, factor)
         });
         x
     }
+}
 
-    fn subring_values(&self, limb: &Limb, out: &mut [u64], coefficients: &[f64]) {
-        limb.modulus().reduce_integers(out, coefficients);
-        limb.forward_subring(out);
-    }
+fn subring_values(limb: &Limb, out: &mut [u64], coefficients: &[f64], factor: f64) {
+    limb.reduce_rounded(out, coefficients, factor);
+    limb.forward_subring(out);
 }
 
 /// Adds a sum's products with constants in one run of a limb.

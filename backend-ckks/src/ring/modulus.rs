@@ -6,7 +6,7 @@ use crate::error::Error;
 pub(crate) const WORD_BITS: u32 = 52;
 
 /// Integers below it fit the mantissa of a float with its hidden bit to spare.
-const SMALL_INTEGER: f64 = (1_u64 << 52) as f64;
+pub(crate) const SMALL_INTEGER: f64 = (1_u64 << 52) as f64;
 
 /// The lower 52 bits of a word.
 pub(crate) const WORD_MASK: u64 = (1 << WORD_BITS) - 1;
@@ -179,14 +179,16 @@ impl Modulus {
         (rest + SMALL_INTEGER).to_bits() & WORD_MASK
     }
 
-    /// Integers modulo the prime, one a word.
-    pub(crate) fn reduce_integers(&self, out: &mut [u64], integers: &[f64]) {
-        let words = out.iter_mut().zip(integers);
-        if integers.iter().fold(0.0_f64, |most, x| most.max(x.abs())) < SMALL_INTEGER {
+    /// `values` times `factor`, rounded, modulo the prime, one a word.
+    pub(crate) fn reduce_rounded(&self, out: &mut [u64], values: &[f64], factor: f64) {
+        let integer = |value: &f64| (value * factor).round_ties_even();
+        let words = out.iter_mut().zip(values);
+        // Without a way out, the loop vectorises.
+        if values.iter().fold(true, |small, x| small & (integer(x).abs() < SMALL_INTEGER)) {
             let inverse = 1.0 / self.value as f64;
-            words.for_each(|(word, &x)| *word = self.reduce_small_integer(x, inverse));
+            words.for_each(|(word, x)| *word = self.reduce_small_integer(integer(x), inverse));
         } else {
-            words.for_each(|(word, &x)| *word = self.reduce_integer(x));
+            words.for_each(|(word, x)| *word = self.reduce_integer(integer(x)));
         }
     }
 

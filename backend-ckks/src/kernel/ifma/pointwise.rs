@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::super::{BLOCK, ConversionTarget};
 use super::{LANES, Lanes, Prime, Vector, broadcast, load, splat, splat_factor, store};
-use crate::ring::{Automorphism, Factor, Modulus};
+use crate::ring::{Automorphism, Factor, Modulus, SMALL_INTEGER, WORD_MASK};
 
 /// The slice as vectors. Lengths are multiples of eight: degrees are powers of two from 16 on.
 #[inline]
@@ -15,6 +15,35 @@ fn lanes(x: &[u64]) -> &[Lanes] {
 #[inline]
 fn lanes_mut(x: &mut [u64]) -> &mut [Lanes] {
     x.as_chunks_mut().0
+}
+
+/// What rounds to integers below 2^52, by quotients in floating point; if any is larger, or where they fill no vector, as on the portable
+/// path.
+#[target_feature(enable = "avx512f")]
+pub(in super::super) fn reduce_rounded(modulus: &Modulus, out: &mut [u64], values: &[f64], factor: f64) {
+    let (words, rest) = out.as_chunks_mut::<LANES>();
+    let (sources, _) = values.as_chunks::<LANES>();
+    let scale = _mm512_set1_pd(factor);
+    let p = _mm512_set1_pd(modulus.value() as f64);
+    let inverse = _mm512_set1_pd(1.0 / modulus.value() as f64);
+    let limit = _mm512_set1_pd(SMALL_INTEGER);
+    let mask = splat(WORD_MASK);
+    let mut small = rest.is_empty();
+    for (word, source) in words.iter_mut().zip(sources) {
+        let value = _mm512_castsi512_pd(load(&source.map(f64::to_bits)));
+        let integer = _mm512_roundscale_pd::<_MM_FROUND_TO_NEAREST_INT>(_mm512_mul_pd(value, scale));
+        small &= _mm512_cmp_pd_mask::<_CMP_LT_OQ>(_mm512_abs_pd(integer), limit) == u8::MAX;
+        let quotient = _mm512_roundscale_pd::<_MM_FROUND_TO_NEAREST_INT>(_mm512_mul_pd(integer, inverse));
+        // Exact: the quotient times p is an integer below 2^53.
+        let residue = _mm512_fnmadd_pd(quotient, p, integer);
+        let negative = _mm512_cmp_pd_mask::<_CMP_LT_OQ>(residue, _mm512_setzero_pd());
+        let residue = _mm512_mask_add_pd(residue, negative, residue, p);
+        // The mantissa of 2^52 + x is x.
+        store(word, _mm512_and_si512(_mm512_castpd_si512(_mm512_add_pd(residue, limit)), mask));
+    }
+    if !small {
+        modulus.reduce_rounded(out, values, factor);
+    }
 }
 
 #[target_feature(enable = "avx512f")]
