@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use henna_service::client::Error;
 use henna_service::store::State;
 
 use super::common::{self, henna};
@@ -99,7 +100,7 @@ fn nothing_that_was_promised_is_lost() {
         jobs.clear();
         // One of the keys goes, so that it can be uploaded again.
         if let Some((_, key)) = keys.pop() {
-            client.delete_key(&key).unwrap();
+            delete_key(&client, &key);
         }
         // Nothing is left of what was not promised.
         let parts = common::files(&store.join("parts"));
@@ -108,6 +109,21 @@ fn nothing_that_was_promised_is_lost() {
     }
     eprintln!("{rounds} rounds: {kept} finished jobs kept, {unfinished} unfinished ones run again");
     assert!(kept + unfinished > 0, "no job was accepted in time: the rounds are too short for this machine");
+}
+
+/// Takes the keys back. A job that the service accepted just before it was killed, too late for its answer to arrive,
+/// is unknown here and may still need them: they are free when it has run.
+fn delete_key(client: &henna_service::client::Client, key: &str) {
+    let patience = Instant::now() + Duration::from_secs(120);
+    loop {
+        match client.delete_key(key) {
+            Ok(()) => return,
+            Err(Error::Refused { status: 409, .. }) if Instant::now() < patience => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(error) => unreachable!("keys {key}: {error}"),
+        }
+    }
 }
 
 /// Uploads and asks until the service is gone, and notes down what it has promised.
