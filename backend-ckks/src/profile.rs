@@ -22,11 +22,12 @@ fn costs(params: &Parameters) -> Costs {
         per_limb_squared: transform / alpha,
     };
     Costs {
-        encode: Cost { base: 10.0 * transform, ..limbs(1.0) },
+        // Diagonals of maps reach over the special primes.
+        encode: beyond(Cost { base: 10.0 * transform, ..limbs(1.0) }, alpha),
         encrypt: Cost { base: 15.0 * transform, ..limbs(3.5) },
         decrypt: Cost::flat(15.0 * transform),
         add: limbs(0.2),
-        mul_plain: limbs(0.4),
+        mul_plain: beyond(limbs(0.4), alpha),
         mul: switch(2.0),
         rescale: limbs(2.0),
         rotate: switch(1.0),
@@ -85,7 +86,8 @@ fn sizes(params: &Parameters) -> Sizes {
     let over = |bytes: &dyn Fn(usize) -> f64| fitted(params.depth() + 1, bytes);
     Sizes {
         ciphertext: over(&|limbs| 2.0 * polynomial(limbs)),
-        factor: over(&polynomial),
+        // A diagonal of a map, over the special primes as well.
+        factor: beyond(fitted(params.depth() + 1 + alpha, &polynomial), alpha as f64),
         // Two halves for each digit, over the chain's limbs and the special ones.
         key: over(&|limbs| 2.0 * limbs.div_ceil(alpha) as f64 * polynomial(limbs + alpha)),
     }
@@ -109,6 +111,15 @@ fn fitted(most: usize, bytes: &dyn Fn(usize) -> f64) -> Cost {
     }
 }
 
+/// What `cost` is for so many limbs more.
+fn beyond(cost: Cost, more: f64) -> Cost {
+    Cost {
+        base: cost.base + more * (cost.per_limb + more * cost.per_limb_squared),
+        per_limb: cost.per_limb + 2.0 * more * cost.per_limb_squared,
+        per_limb_squared: cost.per_limb_squared,
+    }
+}
+
 /// The keyless description of `params`.
 pub(crate) fn profile(params: &Parameters) -> Profile {
     Profile {
@@ -128,6 +139,10 @@ pub(crate) fn profile(params: &Parameters) -> Profile {
         costs: costs(params),
         linear: LinearStyle::Diagonals,
         values_at_once: 1,
+        repeats_once: false,
+        factors_repeat_once: true,
+        masks_kept_once: true,
+        values_per_thread: None,
         exact: false,
         complex: true,
         refresh: None,
@@ -138,6 +153,12 @@ pub(crate) fn profile(params: &Parameters) -> Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limbs_beyond_are_limbs() {
+        let cost = Cost { base: 5.0, per_limb: 3.0, per_limb_squared: 2.0 };
+        assert_eq!(beyond(cost, 4.0).at(Level::new(2)), cost.at(Level::new(6)));
+    }
 
     #[test]
     fn sizes_are_those_of_buffers() {

@@ -9,7 +9,6 @@ use he_traits::{
     Schedule, Step, layer_by_steps,
 };
 
-use crate::batch::{PLANES, WIDTH};
 use crate::linear::PreparedMap;
 use crate::product::{Finish, Reduction};
 use crate::{Ciphertext, FunctionMethod, NAME, Parameters, algebra, compare, function, hidden};
@@ -188,7 +187,7 @@ impl Evaluator for MoreEvaluator {
 
     /// Eight 2 x 2 ciphertexts fill the vectors of one batch; their values stay in the second-level cache of a core.
     fn values_per_thread(&self) -> Option<usize> {
-        (self.parameters.dimension() * self.parameters.dimension() == PLANES).then_some(WIDTH)
+        self.profile.values_per_thread
     }
 
     /// Many values run in batches of eight, each layer in one pass over them; what does not fit that form runs step by step.

@@ -6,7 +6,7 @@ use he_traits::{
     Sizes,
 };
 
-use crate::batch::WIDTH;
+use crate::batch::{PLANES, WIDTH};
 use crate::{Ciphertext, FunctionMethod, MoreEvaluator, NAME, Parameters, RandomLane};
 
 mod compact;
@@ -94,6 +94,10 @@ fn profile(parameters: &Parameters) -> Profile {
         costs: costs(slots, n, parameters.method()),
         linear: LinearStyle::Matrix,
         values_at_once: values_at_once(),
+        repeats_once: true,
+        factors_repeat_once: true,
+        masks_kept_once: false,
+        values_per_thread: (n * n == PLANES).then_some(WIDTH),
         exact: true,
         complex: false,
         refresh: None,
@@ -133,8 +137,12 @@ fn security() -> Security {
     }
 }
 
-/// Seconds on one core with AVX-512 (Sapphire Rapids, 2 x 2, blocks that fit the caches), as `benches/operations.rs` measures
-/// them; larger matrices by their number of multiplications.
+/// Bytes that a core's second-level cache holds, on the machine of [`costs`].
+const CACHE_BYTES: usize = 2 << 20;
+
+/// Seconds on one core with AVX-512 (Sapphire Rapids, 2 x 2), as `benches/operations.rs` measures them while the values of a thread fit its
+/// cache; beyond it passes over them and single operations take what memory takes, fresh pages included (LeNet of the latent networks, step by
+/// step). Larger matrices by their number of multiplications.
 fn costs(slots: usize, n: usize, method: FunctionMethod) -> Costs {
     let slots = slots as f64;
     // In the compact form linear maps and functions work on two numbers a slot; single operations go by the four entries.
@@ -146,13 +154,15 @@ fn costs(slots: usize, n: usize, method: FunctionMethod) -> Costs {
     let planes = (n * n) as f64;
     let products = planes * n as f64;
     let flat = |nanoseconds: f64| Cost::flat(nanoseconds * 1e-9 * slots);
+    let outside = WIDTH as f64 * planes * 8.0 * slots > CACHE_BYTES as f64;
+    let (pass, product) = if outside { (2.0, 2.5) } else { (0.3, 0.3) };
     Costs {
         encode: flat(0.8),
         encrypt: flat(3.0 * planes),
         decrypt: flat(0.35 * planes),
-        add: flat(0.3 * planes),
-        mul_plain: flat(0.3 * planes),
-        mul: flat(0.3 * products),
+        add: flat(pass * planes),
+        mul_plain: flat(pass * planes),
+        mul: flat(product * products),
         rescale: Cost::default(),
         rotate: flat(0.25 * planes),
         rotate_hoisted: flat(0.25 * planes),

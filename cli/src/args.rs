@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use nn_layers::Packing;
 
 /// Compares homomorphic-encryption schemes on real networks, side by side.
 ///
@@ -131,6 +132,17 @@ pub(crate) struct ModelArgs {
     /// parameters serve; the owner has to be there and learns those values (see docs/latent.md). Of no effect for backends without levels
     #[arg(long, conflicts_with = "encrypt_model")]
     pub(crate) round_trips: bool,
+    /// How values lie in ciphertexts; several, separated by commas, or `both` for one column each (see docs/packing.md). Of no effect for
+    /// backends that pay nothing for moving values
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "multiplexed",
+        value_name = "NAMES",
+        conflicts_with = "encrypt_model"
+    )]
+    pub(crate) packing: Vec<PackingArg>,
     /// Print records (JSON Lines) to standard output and nothing else there
     #[arg(long)]
     pub(crate) json: bool,
@@ -149,6 +161,10 @@ pub(crate) struct CompareArgs {
     /// How often the samples are run; 3 when absent, 1 where that would take longer than a minute
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) runs: Option<u16>,
+    /// Run the first sample once more beside a clear run, decrypt after every step, and report how exact the values are there. Takes the secret
+    /// key to where the network runs, and so is a look into a run and no way to run one
+    #[arg(long)]
+    pub(crate) precision: bool,
     /// Also write a page with pictures
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
@@ -195,6 +211,31 @@ pub(crate) struct TrainArgs {
     /// Keep the state after every epoch in this folder, and go on from what is there
     #[arg(long, value_name = "FOLDER", requires = "encrypted")]
     pub(crate) checkpoints: Option<PathBuf>,
+}
+
+/// Packings that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum PackingArg {
+    /// Channels share planes after a stride; maps by diagonals
+    Multiplexed,
+    /// Matrices row by row; products of matrices with sums over rows and columns
+    VolleyRevolver,
+    /// One after the other
+    Both,
+}
+
+impl PackingArg {
+    /// The packings named, each once and in the order of reports.
+    pub(crate) fn chosen(named: &[PackingArg]) -> Vec<Packing> {
+        let is_named = |packing: &Packing| {
+            named.iter().any(|name| match name {
+                PackingArg::Both => true,
+                PackingArg::Multiplexed => *packing == Packing::Multiplexed,
+                PackingArg::VolleyRevolver => *packing == Packing::VolleyRevolver,
+            })
+        };
+        Packing::ALL.into_iter().filter(is_named).collect()
+    }
 }
 
 /// How MORE writes a matrix.

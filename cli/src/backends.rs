@@ -2,7 +2,8 @@
 
 use backend_ckks::Ckks;
 use backend_more::{CompactMore, More};
-use he_traits::{Clear, ClientScheme, Scheme};
+use he_traits::{Clear, ClientScheme, LinearStyle, Requirements, Scheme};
+use nn_layers::Packing;
 
 use crate::args::MoreForm;
 use crate::failure::Failure;
@@ -53,6 +54,24 @@ pub(crate) fn with<T: Task>(name: &str, task: T) -> Result<T::Output, String> {
         #[cfg(not(feature = "seal"))]
         "seal" => Err("this program was built without the feature `seal`".to_owned()),
         other => Err(format!("there is no backend {other:?}")),
+    }
+}
+
+/// The packings among `asked` that make a difference to the backend of that name: `None` alone for one that pays nothing for moving values, or that is
+/// not there.
+pub(crate) fn packings(name: &str, asked: &[Packing]) -> Vec<Option<Packing>> {
+    struct Style;
+    impl Task for Style {
+        type Output = Option<LinearStyle>;
+        fn run<S: ClientScheme>(self) -> Self::Output {
+            let any = Requirements { depth: 1, slots: 1, precision_bits: 20, bound: 1.0 };
+            let params = S::parameters(&any).ok()?;
+            S::profile(&params).ok().map(|profile| profile.linear)
+        }
+    }
+    match with(name, Style) {
+        Ok(Some(LinearStyle::Diagonals)) => asked.iter().copied().map(Some).collect(),
+        _ => vec![None],
     }
 }
 

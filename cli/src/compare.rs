@@ -19,8 +19,13 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
         .columns
         .iter()
         .map(|column| {
-            let how =
-                How { memory: request.memory, weights: column.weights, round_trips: request.round_trips };
+            let how = How {
+                memory: request.memory,
+                weights: column.weights,
+                round_trips: request.round_trips,
+                packing: column.packing.unwrap_or_default(),
+                samples: request.samples,
+            };
             planning::plan(&request.subject, column.backend, how)
         })
         .collect::<Vec<_>>();
@@ -33,8 +38,8 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
         backends.push(match plan {
             Ok(_) => child::measure(request.job(&head.id, *column, sizes.samples, *runs))?,
             Err(reason) => {
-                let Column { backend, weights } = *column;
-                BackendRecord::without(&head.id, backend, weights, Status::Unable, reason)
+                let Column { backend, weights, packing } = *column;
+                BackendRecord::without(&head.id, backend, weights, packing, Status::Unable, reason)
             }
         });
     }

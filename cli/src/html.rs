@@ -3,6 +3,7 @@
 mod bars;
 mod precision;
 mod samples;
+mod steps;
 mod svg;
 mod tables;
 
@@ -57,6 +58,7 @@ fn section(report: &Report) -> String {
     html.push_str(&tables::protection(report));
     html.push_str(&charts(report));
     html.push_str(&precision::figure(report));
+    html.push_str(&steps::figure(report));
     html.push_str(&samples::figure(report));
     html.push_str(&tables::all(report));
     html.push_str(&tables::steps(report));

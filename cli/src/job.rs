@@ -8,11 +8,12 @@ use exchange::WeightsAre;
 use models::registry::{Metric, Samples, Score, Targets};
 use models::weights::StoredWeights;
 use models::{Model, ModelError};
-use nn_layers::{Network, Tensor};
+use nn_layers::{Network, Packing, Tensor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
+use crate::record::{BackendRecord, Status};
 use crate::suggest;
 
 /// Inputs that ranges of activations are calibrated on.
@@ -38,6 +39,26 @@ pub(crate) struct Job {
     /// Whether values may go to the owner on the way.
     #[serde(default)]
     pub(crate) round_trips: bool,
+    /// Whether the values after each step are held against a clear run.
+    #[serde(default)]
+    pub(crate) precision: bool,
+    /// How values lie in ciphertexts, where that makes a difference.
+    #[serde(default)]
+    pub(crate) packing: Option<Packing>,
+}
+
+impl Job {
+    /// Its record without anything measured, and why.
+    pub(crate) fn without(&self, status: Status, reason: impl ToString) -> BackendRecord {
+        BackendRecord::without(
+            &self.comparison,
+            &self.backend,
+            self.weights_are,
+            self.packing,
+            status,
+            reason,
+        )
+    }
 }
 
 /// Where a network, its samples and its measure come from.

@@ -1,5 +1,6 @@
 //! henna: compare homomorphic-encryption schemes on real networks, side by side.
 
+mod alignment;
 mod args;
 mod attack;
 mod backends;

@@ -4,6 +4,7 @@ mod agreement;
 pub(crate) mod memory;
 mod outputs;
 mod owner;
+mod precision;
 pub(crate) mod run;
 
 use std::io::{BufRead, Read, Write};
@@ -48,20 +49,24 @@ fn record(job: &Job) -> Result<BackendRecord, Failure> {
         }
     }
     let subject = Subject::load_with(&job.model, job.weights.as_ref(), &job.inputs)?;
-    backends::with(&job.backend, Measure(job, &subject)).unwrap_or_else(|reason| {
-        Ok(BackendRecord::without(&job.comparison, &job.backend, job.weights_are, Status::Unable, reason))
-    })
+    backends::with(&job.backend, Measure(job, &subject))
+        .unwrap_or_else(|reason| Ok(job.without(Status::Unable, reason)))
 }
 
 /// Everything that can go wrong becomes the record's reason: whatever a scheme refuses at planning, it cannot run.
 fn measure<S: ClientScheme>(job: &Job, subject: &Subject) -> Result<BackendRecord, Failure> {
     protocol::tell(Stage::Plan, 0, 1, "");
-    let how = How { memory: job.memory, weights: job.weights_are, round_trips: job.round_trips };
+    let how = How {
+        memory: job.memory,
+        weights: job.weights_are,
+        round_trips: job.round_trips,
+        packing: job.packing.unwrap_or_default(),
+        samples: Some(job.samples),
+    };
     let planned = match plan_for::<S>(subject, how) {
         Ok(planned) => planned,
         Err(failure @ (Failure::Network(_) | Failure::Scheme(_))) => {
-            let (backend, weights) = (&job.backend, job.weights_are);
-            return Ok(BackendRecord::without(&job.comparison, backend, weights, Status::Unable, failure));
+            return Ok(job.without(Status::Unable, failure));
         }
         Err(failure) => return Err(failure),
     };
@@ -75,6 +80,7 @@ fn measure<S: ClientScheme>(job: &Job, subject: &Subject) -> Result<BackendRecor
         comparison: job.comparison.clone(),
         backend: job.backend.clone(),
         weights: job.weights_are,
+        packing: job.packing,
         status,
         reason,
         plan,

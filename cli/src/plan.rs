@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use exchange::WeightsAre;
 
-use crate::args::PlanArgs;
+use crate::args::{PackingArg, PlanArgs};
 use crate::failure::Failure;
 use crate::job::Subject;
 use crate::planning::How;
-use crate::record::Plan;
+use crate::record::{Plan, label};
 use crate::{backends, output, planning, rows, table, units};
 
 /// Plans the model on each backend asked for.
@@ -18,17 +18,30 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     let mut text = String::new();
     let mut unable = Vec::new();
     let weights = if args.model.encrypt_model { WeightsAre::Encrypted } else { WeightsAre::Clear };
-    for backend in chosen {
-        let how = How { memory: args.model.memory, weights, round_trips: args.model.round_trips };
+    let asked = PackingArg::chosen(&args.model.packing);
+    let columns = chosen.into_iter().flat_map(|backend| {
+        backends::packings(backend, &asked).into_iter().map(move |packing| (backend, packing))
+    });
+    for (backend, packing) in columns {
+        let how = How {
+            memory: args.model.memory,
+            weights,
+            round_trips: args.model.round_trips,
+            packing: packing.unwrap_or_default(),
+            samples: None,
+        };
+        let label = label(backend, WeightsAre::Clear, packing);
         match planning::plan(&subject, backend, how) {
             Ok(plan) if args.model.json => {
-                let line = serde_json::json!({ "model": subject.name(), "weights": subject.weights_from, "backend": backend, "plan": plan });
+                let line = serde_json::json!({
+                    "model": subject.name(), "weights": subject.weights_from, "backend": backend, "packing": packing, "plan": plan,
+                });
                 let _ = writeln!(text, "{line}");
             }
-            Ok(plan) => text.push_str(&describe(&subject.weights_from, backend, &plan)),
+            Ok(plan) => text.push_str(&describe(&subject.weights_from, &label, &plan)),
             Err(reason) => {
-                eprintln!("{backend}: cannot run {}: {reason}", subject.name());
-                unable.push(backend.to_owned());
+                eprintln!("{label}: cannot run {}: {reason}", subject.name());
+                unable.push(label);
             }
         }
     }

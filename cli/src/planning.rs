@@ -9,12 +9,12 @@ use nn_layers::approx::{ActivationRecord, Replacement};
 use nn_layers::compile::{Compiled, Options, compile};
 use nn_layers::encrypted::EncryptedWeights;
 use nn_layers::program::SymbolicRun;
-use nn_layers::{EncryptedProgram, Keeping, Network, Program};
+use nn_layers::{EncryptedProgram, Keeping, Network, Packing, Program};
 
 use crate::backends::{self, Task};
 use crate::failure::Failure;
 use crate::job::Subject;
-use crate::measure::memory;
+use crate::measure::memory::{self, Resident};
 use crate::record::{
     Activation, EstimatedMemory, Keys, Plan, PlanStep, PlannedRoundTrips, SecurityRecord, Visibility,
 };
@@ -44,12 +44,18 @@ pub(crate) fn within(
     let run = program.symbolic(profile)?;
     let free = || memory::available().map(|bytes| SHARE * bytes as f64);
     let budget = memory.map(|bytes| bytes as f64).or_else(free);
+    let held = held(run.memory.program);
     let keeping =
-        budget.map_or_else(Keeping::everything, |budget| program.keep_within(profile, &run, budget));
+        budget.map_or_else(Keeping::everything, |budget| program.keep_within(profile, &run, budget - held));
     match keeping.on_the_fly() {
         0 => Ok((run, keeping)),
         _ => Ok((program.symbolic_keeping(profile, 1, &keeping)?, keeping)),
     }
+}
+
+/// Bytes that this process holds besides the program's own matrices: weights, samples, what the system's allocator keeps.
+fn held(program: f64) -> f64 {
+    Resident::of_this_process().map_or(0.0, |resident| (resident.now as f64 - program).max(0.0))
 }
 
 /// How a network is to run.
@@ -61,20 +67,24 @@ pub(crate) struct How {
     pub(crate) weights: WeightsAre,
     /// Whether values may go to the owner on the way.
     pub(crate) round_trips: bool,
+    /// How values lie in ciphertexts.
+    pub(crate) packing: Packing,
+    /// Samples that are run, where it is known: no more of them run at once.
+    pub(crate) samples: Option<usize>,
 }
 
 /// Compiles for one scheme.
 pub(crate) fn plan_for<S: ClientScheme>(subject: &Subject, how: How) -> Result<Planned<S>, Failure> {
-    let How { memory, weights, round_trips } = how;
+    let How { memory, weights, round_trips, packing, samples } = how;
     let calibration = subject.calibration()?;
     let start = Instant::now();
     let own = &subject.weights.weights;
-    let options = Options { round_trips, ..Options::default() };
+    let options = Options { round_trips, packing, ..Options::default() };
     let mut compiled = compile::<S>(&subject.network, own, &calibration, &options)?;
     if weights == WeightsAre::Clear {
         let (symbolic, keeping) = within(&compiled.program, &compiled.profile, memory)?;
         let seconds = start.elapsed().as_secs_f64();
-        let plan = describe(&compiled, &symbolic, &keeping, None);
+        let plan = describe(&compiled, &symbolic, &keeping, None, samples);
         return Ok(Planned { compiled, symbolic, keeping, plan, seconds, encrypted: None });
     }
     let mut encrypted = EncryptedProgram::compile(compiled.program.network(), own, &compiled.profile)?;
@@ -84,8 +94,8 @@ pub(crate) fn plan_for<S: ClientScheme>(subject: &Subject, how: How) -> Result<P
     let symbolic = encrypted.pattern.symbolic_encrypted(&compiled.profile, 1)?;
     let weights = encrypted.pattern.encrypted_weights(&compiled.profile)?;
     let seconds = start.elapsed().as_secs_f64();
-    let plan = describe(&compiled, &symbolic, &Keeping::everything(), Some(weights));
-    fits(&subject.network, S::NAME, weights, symbolic.memory.total(), memory)?;
+    let plan = describe(&compiled, &symbolic, &Keeping::everything(), Some(weights), samples);
+    fits(&subject.network, S::NAME, weights, plan.estimated_memory.total as f64, memory)?;
     Ok(Planned {
         compiled,
         symbolic,
@@ -148,8 +158,10 @@ fn describe<S: ClientScheme>(
     symbolic: &SymbolicRun,
     keeping: &Keeping,
     encrypted: Option<EncryptedWeights>,
+    samples: Option<usize>,
 ) -> Plan {
     let Compiled { profile, program, .. } = compiled;
+    let together = profile.values_at_once.clamp(1, samples.unwrap_or(usize::MAX).max(1));
     let (input, output) = (program.input_layout(), program.output_layout());
     let steps = program.summary().into_iter().zip(&symbolic.steps).map(|(step, cost)| PlanStep {
         name: step.name,
@@ -191,15 +203,35 @@ fn describe<S: ClientScheme>(
             }
         }),
         maps_on_the_fly: keeping.on_the_fly(),
-        estimated_memory: EstimatedMemory {
-            keys: symbolic.memory.keys as u64,
-            encoded: symbolic.memory.encoded as u64,
-            values: symbolic.memory.values as u64,
-            working: symbolic.memory.working as u64,
-            program: symbolic.memory.program as u64,
-            total: symbolic.memory.total() as u64,
-        },
+        estimated_memory: estimated_memory(compiled, symbolic, keeping, together),
         steps: steps.collect(),
+    }
+}
+
+/// What the run is to hold at its peak with so many samples at once, in a process that has planned it and holds what this one does.
+fn estimated_memory<S: ClientScheme>(
+    Compiled { profile, program, .. }: &Compiled<S>,
+    symbolic: &SymbolicRun,
+    keeping: &Keeping,
+    together: usize,
+) -> EstimatedMemory {
+    let one = &symbolic.memory;
+    let [more, first] =
+        [together, 1].map(|samples| program.memory(profile, samples, symbolic.key_bytes, keeping).working);
+    let working = one.working + more - first;
+    let resident = Resident::of_this_process();
+    let process = held(one.program);
+    let run = one.total() - one.working + working + process;
+    // Calibration may have taken more than the run will.
+    let total = resident.map_or(run, |resident| run.max(resident.peak as f64));
+    EstimatedMemory {
+        keys: one.keys as u64,
+        encoded: one.encoded as u64,
+        values: one.values as u64,
+        working: working as u64,
+        program: one.program as u64,
+        process: process as u64,
+        total: total as u64,
     }
 }
 

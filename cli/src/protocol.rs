@@ -16,6 +16,8 @@ pub(crate) enum Stage {
     Prepare,
     /// Running the samples.
     Evaluate,
+    /// Running one beside a clear run.
+    Precision,
 }
 
 impl Stage {
@@ -26,6 +28,7 @@ impl Stage {
             Self::Keygen => "generating keys",
             Self::Prepare => "preparing",
             Self::Evaluate => "evaluating",
+            Self::Precision => "comparing step by step",
         }
     }
 }

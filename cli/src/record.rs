@@ -13,12 +13,13 @@ pub(crate) use plan::{
     Activation, EstimatedMemory, Keys, Plan, PlanStep, PlannedRoundTrips, SecurityRecord, Visibility,
 };
 pub(crate) use result::{
-    Agreement, Bytes, Measured, Memory, MetricValues, OutputPictures, OutputSample, RoundTripRecord,
-    ScoreRecord, Spread, StepRecord, Times,
+    Agreement, Bytes, Measured, Memory, MetricValues, OutputPictures, OutputSample, PrecisionRecord,
+    RoundTripRecord, ScoreRecord, Spread, StepRecord, Times,
 };
 pub(crate) use store::{default_path, read, to_lines};
 
 use exchange::WeightsAre;
+use nn_layers::Packing;
 use serde::{Deserialize, Serialize};
 
 /// Version of the schema: raised whenever a field changes its meaning, its unit or its name, or goes away.
@@ -130,6 +131,9 @@ pub(crate) struct BackendRecord {
     /// How the server holds the weights.
     #[serde(default)]
     pub(crate) weights: WeightsAre,
+    /// How values lie in ciphertexts; absent for backends that pay nothing for moving them.
+    #[serde(default)]
+    pub(crate) packing: Option<Packing>,
     pub(crate) status: Status,
     pub(crate) reason: Option<String>,
     pub(crate) plan: Option<Plan>,
@@ -142,6 +146,7 @@ impl BackendRecord {
         comparison: &str,
         backend: &str,
         weights: WeightsAre,
+        packing: Option<Packing>,
         status: Status,
         reason: impl ToString,
     ) -> Self {
@@ -150,6 +155,7 @@ impl BackendRecord {
             comparison: comparison.to_owned(),
             backend: backend.to_owned(),
             weights,
+            packing,
             status,
             reason: Some(reason.to_string()),
             plan: None,
@@ -159,15 +165,19 @@ impl BackendRecord {
 
     /// What stands above its column.
     pub(crate) fn label(&self) -> String {
-        label(&self.backend, self.weights)
+        label(&self.backend, self.weights, self.packing)
     }
 }
 
-/// A backend, and how it holds the weights where they are not in the clear.
-pub(crate) fn label(backend: &str, weights: WeightsAre) -> String {
-    match weights {
-        WeightsAre::Clear => backend.to_owned(),
-        WeightsAre::Encrypted => format!("{backend}, weights encrypted"),
+/// A backend, how it holds the weights where they are not in the clear, and the packing where it is not multiplexed.
+pub(crate) fn label(backend: &str, weights: WeightsAre, packing: Option<Packing>) -> String {
+    let weights = match weights {
+        WeightsAre::Clear => "",
+        WeightsAre::Encrypted => ", weights encrypted",
+    };
+    match packing {
+        None | Some(Packing::Multiplexed) => format!("{backend}{weights}"),
+        Some(packing) => format!("{backend}{weights}, {packing}"),
     }
 }
 

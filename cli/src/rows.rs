@@ -1,18 +1,20 @@
 //! The rows of the comparison: one quantity a row, one backend a column. Tables and pages both print these.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::record::{
-    Activation, BackendRecord, Measured, MetricRecord, Plan, Report, RoundTripRecord, Spread, Status,
+    Activation, BackendRecord, Measured, MetricRecord, Plan, PrecisionRecord, Report, RoundTripRecord,
+    Spread, Status,
 };
-use crate::units;
+use crate::{alignment, units};
 
 /// Rows under one heading.
 pub(crate) struct Section {
     pub(crate) title: &'static str,
     /// What the title leaves open, where there is room for it.
     pub(crate) about: &'static str,
-    pub(crate) rows: Vec<(&'static str, Vec<String>)>,
+    pub(crate) rows: Vec<(Cow<'static, str>, Vec<String>)>,
 }
 
 /// All sections of a report, in reading order. Backends without a value get a dash.
@@ -21,6 +23,7 @@ pub(crate) fn sections(report: &Report) -> Vec<Section> {
         outcome(report),
         task(report),
         agreement(report),
+        precision(report),
         time(report),
         memory_and_bytes(report),
         round_trips(report),
@@ -51,7 +54,7 @@ fn outcome(report: &Report) -> Section {
         rows.push(("samples x runs", measured(report, |m| format!("{} x {}", m.samples, m.runs))));
         rows.push(("samples at once", measured(report, |m| m.batch.to_string())));
     }
-    Section { title: "run", about: "", rows }
+    Section { title: "run", about: "", rows: keep_told(rows) }
 }
 
 /// A value of the task metric; a dash where the samples are too few for it.
@@ -96,6 +99,30 @@ fn agreement(report: &Report) -> Section {
         title: "agreement",
         about: "with the clear run of the network as compiled",
         rows: keep_told(rows),
+    }
+}
+
+/// Typical and worst bits of a step; 0 in the clear alone has no bits at all.
+pub(crate) fn precision_bits(precision: &PrecisionRecord) -> String {
+    match (precision.typical_bits, precision.worst_bits) {
+        (Some(typical), Some(worst)) => format!("{typical:.1} / {worst:.1}"),
+        _ if precision.rms == 0.0 => "all 0".to_owned(),
+        _ => units::bits(None),
+    }
+}
+
+/// How exact the values are after each step, where that was asked for.
+fn precision(report: &Report) -> Section {
+    let missing = measured(report, |m| m.precision_missing.clone().unwrap_or_else(|| NONE.to_owned()));
+    let steps = alignment::places(report).into_iter().map(|place| {
+        let cell = |step: &crate::record::StepRecord| step.precision.as_ref().map(precision_bits);
+        let cells = place.steps.iter().map(|step| step.and_then(cell).unwrap_or_else(|| NONE.to_owned()));
+        (place.name.to_owned(), cells.collect())
+    });
+    Section {
+        title: "precision by step",
+        about: "bits, typical / worst: -log2 of the error (root mean square / largest) relative to the values' root mean square",
+        rows: keep_told(std::iter::once(("cannot be told".to_owned(), missing)).chain(steps)),
     }
 }
 
@@ -179,6 +206,7 @@ pub(crate) fn estimated_memory(plan: &Plan) -> String {
         ("weights not encoded", memory.values),
         ("working", memory.working),
         ("written-out matrices", memory.program),
+        ("the process itself", memory.process),
     ];
     let parts = parts.iter().filter(|(_, bytes)| *bytes > 0);
     let parts: Vec<String> =
@@ -226,7 +254,10 @@ fn scheme(report: &Report) -> Section {
         }
         if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") }
     };
+    let packing =
+        |b: &BackendRecord| b.packing.map_or_else(|| NONE.to_owned(), |packing| packing.to_string());
     let rows = vec![
+        ("packing", report.backends.iter().map(packing).collect()),
         ("parameters", planned(report, |p| p.parameters.clone())),
         ("slots", planned(report, |p| units::grouped(p.slots as u64))),
         ("levels: used / there", planned(report, |p| format!("{} / {}", p.depth, units::level(p.top_level)))),
@@ -306,6 +337,9 @@ fn attacks(backend: &BackendRecord) -> String {
 }
 
 /// Drops rows that no backend has a value for.
-fn keep_told(rows: Vec<(&'static str, Vec<String>)>) -> Vec<(&'static str, Vec<String>)> {
-    rows.into_iter().filter(|(_, cells)| cells.iter().any(|cell| cell != NONE)).collect()
+fn keep_told(
+    rows: impl IntoIterator<Item = (impl Into<Cow<'static, str>>, Vec<String>)>,
+) -> Vec<(Cow<'static, str>, Vec<String>)> {
+    let told = rows.into_iter().filter(|(_, cells)| cells.iter().any(|cell| cell != NONE));
+    told.map(|(name, cells)| (name.into(), cells)).collect()
 }

@@ -33,7 +33,7 @@ pub(crate) fn report(report: &Report) -> String {
         table.add_row([""]);
         table.add_row([Cell::new(section.title.to_uppercase()).add_attribute(Attribute::Bold)]);
         for (name, cells) in section.rows {
-            table.add_row(std::iter::once(name.to_owned()).chain(cells));
+            table.add_row(std::iter::once(name.into_owned()).chain(cells));
         }
     }
     let _ = writeln!(text, "{table}");

@@ -37,7 +37,8 @@ fn records_say_what_the_page_says_and_the_networks_agree() {
     let file = cache.path().join("deep/run.jsonl");
     let arguments =
         ["compare", "fcnn-wbc", "--backend", "clear,more", "--samples", "20", "--runs", "2", "--json"];
-    let output = run(cache.path(), &[&arguments[..], &["--records", file.to_str().unwrap()]].concat());
+    let arguments = [&arguments[..], &["--precision", "--records", file.to_str().unwrap()]].concat();
+    let output = run(cache.path(), &arguments);
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(stdout(&output), std::fs::read_to_string(&file).unwrap());
 
@@ -89,6 +90,50 @@ fn records_say_what_the_page_says_and_the_networks_agree() {
 }
 
 #[test]
+fn packings_stand_side_by_side() {
+    let cache = tempfile::tempdir().unwrap();
+    let page = cache.path().join("page.html");
+    let mut arguments = vec![
+        "compare",
+        "fcnn-wbc",
+        "--backend",
+        "clear,ckks",
+        "--samples",
+        "2",
+        "--runs",
+        "1",
+        "--threads",
+        "2",
+    ];
+    arguments.extend(["--packing", "both", "--html", page.to_str().unwrap()]);
+    let shown = run(cache.path(), &arguments);
+    assert!(shown.status.success(), "{}", stderr(&shown));
+    let (text, page) = (stdout(&shown), std::fs::read_to_string(&page).unwrap());
+    for label in ["ckks, volley-revolver", "multiplexed"] {
+        assert!(text.contains(label) && page.contains(label), "{label}: {text}");
+    }
+    arguments.truncate(arguments.len() - 2);
+    arguments.push("--json");
+    let output = run(cache.path(), &arguments);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let records = json(&stdout(&output));
+    let columns: Vec<_> =
+        records[1..].iter().map(|r| (r["backend"].as_str().unwrap(), r["packing"].as_str())).collect();
+    // The clear backend pays nothing for moving values: one column serves.
+    assert_eq!(columns, [("clear", None), ("ckks", Some("multiplexed")), ("ckks", Some("volley-revolver"))]);
+    for record in &records[1..] {
+        assert_eq!(schema::check(record).0, [""; 0]);
+        assert_eq!(record["status"], "ok", "{}", record["reason"]);
+        assert!(record["measured"]["agreement"]["worst_relative"].as_f64().unwrap() < 1e-3);
+    }
+    // The same network as compiled, and the same outputs but for the noise of encryption.
+    let clear = |index: usize| records[index]["measured"]["metric"]["clear"].as_f64().unwrap();
+    assert_eq!(clear(2), clear(3));
+    let depth = |index: usize| records[index]["plan"]["depth"].as_u64().unwrap();
+    assert!(depth(3) > depth(2), "masks cost levels");
+}
+
+#[test]
 fn round_trips_are_counted_as_planned() {
     let cache = tempfile::tempdir().unwrap();
     let arguments = [
@@ -120,6 +165,48 @@ fn round_trips_are_counted_as_planned() {
     }
     assert!(measured["round_trips"]["seconds"]["mean"].as_f64().unwrap() > 0.0);
     assert!(measured["agreement"]["worst_relative"].as_f64().unwrap() < 1e-3);
+}
+
+#[test]
+fn precision_is_told_step_by_step() {
+    let cache = tempfile::tempdir().unwrap();
+    let path = |name: &str| cache.path().join(name).to_str().unwrap().to_owned();
+    let (page, records) = (path("page.html"), path("records.jsonl"));
+    let arguments = [
+        "compare",
+        "fcnn-wbc",
+        "--backend",
+        "clear,more,ckks",
+        "--samples",
+        "1",
+        "--runs",
+        "1",
+        "--precision",
+    ];
+    let output = run(cache.path(), &[&arguments[..], &["--html", &page, "--records", &records]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("PRECISION BY STEP"), "{}", stdout(&output));
+    let records = json(&std::fs::read_to_string(&records).unwrap());
+    let bits = |backend: &Value| {
+        let steps = backend["measured"]["steps"].as_array().unwrap().iter();
+        steps.map(|step| step["precision"]["typical_bits"].as_f64()).collect::<Vec<_>>()
+    };
+    let (clear, more, ckks) = (bits(&records[1]), bits(&records[2]), bits(&records[3]));
+    assert!(clear.iter().all(Option::is_none), "{clear:?}");
+    assert!(more.len() < ckks.len(), "MORE computes a layer and its activation at once");
+    assert!(more.iter().all(|bits| bits.unwrap() > 40.0), "{more:?}");
+    assert!(ckks.iter().all(|bits| (8.0..35.0).contains(&bits.unwrap())), "{ckks:?}");
+    // The decrypted output against the clear executor, of another encryption of the same sample.
+    let measured = &records[3]["measured"];
+    let output = -measured["agreement"]["rms_relative"].as_f64().unwrap().log2();
+    assert!((output - ckks.last().unwrap().unwrap()).abs() < 3.0, "{output} {ckks:?}");
+    let page = std::fs::read_to_string(page).unwrap();
+    for told in
+        ["Precision by layer", "identical after every step", "<polyline class=\"curve typical stroke2\""]
+    {
+        assert!(page.contains(told), "{told}");
+    }
+    assert_eq!(page.matches("<polyline").count(), 4);
 }
 
 #[test]

@@ -186,7 +186,6 @@ impl<S: Scheme> Setup<S> {
     }
 }
 
-/// SHA-256 of where the numbers lie and which steps follow each other at which levels.
 /// Refuses programs that need the owner on the way.
 fn without_round_trips<S: Scheme>(network: &Network, compiled: &Compiled<S>) -> Result<()> {
     match compiled.program.rounds() {
@@ -195,6 +194,7 @@ fn without_round_trips<S: Scheme>(network: &Network, compiled: &Compiled<S>) -> 
     }
 }
 
+/// SHA-256 of where the numbers lie and which steps follow each other at which levels.
 fn program_digest(program: &Program) -> String {
     let mut hash = Sha256::new();
     let (input, output) = (program.input_layout(), program.output_layout());

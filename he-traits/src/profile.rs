@@ -25,6 +25,9 @@ pub struct Profile {
     pub linear: LinearStyle,
     /// How many values (images) an executor should hand over at once: 1 for schemes that gain nothing from more.
     pub values_at_once: usize,
+    /// How many values a thread takes through all steps at a time, where threads do so (see [`Evaluator::values_per_thread`](crate::Evaluator::values_per_thread)).
+    #[serde(default)]
+    pub values_per_thread: Option<usize>,
     /// Whether nonlinear functions are computed exactly (the capability `exact`).
     pub exact: bool,
     /// Whether slots are complex (the capability `complex`).
@@ -33,9 +36,29 @@ pub struct Profile {
     pub refresh: Option<RefreshProfile>,
     /// Sizes in memory.
     pub sizes: Sizes,
+    /// Whether a value that repeats within its slots is held and computed on once. What its ciphertexts cost and take then goes with its period; the
+    /// figures in `costs` and `sizes` are those of all slots.
+    #[serde(default)]
+    pub repeats_once: bool,
+    /// Whether an encoded diagonal that repeats is encoded and kept once: encoding it takes time and memory by its period.
+    #[serde(default)]
+    pub factors_repeat_once: bool,
+    /// Whether diagonals that are encoded on the fly and are a number times a mask share what is kept of the mask.
+    #[serde(default)]
+    pub masks_kept_once: bool,
 }
 
 impl Profile {
+    /// What encoding a diagonal that repeats after `period` slots costs and takes, as a share of one that does not.
+    pub fn factor_share(&self, period: usize) -> f64 {
+        if self.factors_repeat_once { period.min(self.slots) as f64 / self.slots.max(1) as f64 } else { 1.0 }
+    }
+
+    /// What a ciphertext that repeats after `period` slots costs and takes, as a share of one that does not.
+    pub fn share(&self, period: usize) -> f64 {
+        if self.repeats_once { period.min(self.slots) as f64 / self.slots.max(1) as f64 } else { 1.0 }
+    }
+
     /// Bytes of a prepared plaintext factor at `level`: with them the compiler shares a memory budget out.
     pub fn factor_bytes(&self, level: Level) -> u64 {
         self.sizes.factor.at(level) as u64

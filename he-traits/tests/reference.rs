@@ -6,7 +6,7 @@ mod common;
 use common::{Minimal, evaluators};
 use he_traits::{
     Assumption, Clear, ClearCiphertext, ClearEvaluator, ClearKeys, ClearParams, Complex, Complex64, Diagonal,
-    Error, Evaluator, Exact, Function, KeyNeeds, Level, Requirements, Scheme, Step, Symbolic,
+    Error, Evaluator, Exact, Function, KeyNeeds, Level, Profile, Requirements, Scheme, Step, Symbolic,
 };
 
 const TOP: Level = Level::new(4);
@@ -269,4 +269,25 @@ fn the_owners_half_encrypts_and_decrypts() {
     assert_eq!(decryptor.decrypt_complex(&square).unwrap()[1], Complex64::from(4.0));
     let others = Clear::decryptor(&ClearParams::new(4, TOP).unwrap(), &secret).unwrap();
     assert!(matches!(others.decrypt(&square), Err(Error::Parameters { .. })));
+}
+
+#[test]
+fn what_repeats_costs_by_its_period_where_the_scheme_says_so() {
+    let params = ClearParams::new(64, Level::UNBOUNDED).unwrap().with_exact(true);
+    let mut profile = Clear::profile(&params).unwrap();
+    let cost = |profile: &Profile| {
+        let symbolic = Symbolic::new(profile.clone());
+        let x = symbolic.periodic_input(Level::UNBOUNDED, 8).unwrap();
+        let y = symbolic.periodic_input(Level::UNBOUNDED, 16).unwrap();
+        let sum = symbolic.add(&x, &y).unwrap();
+        symbolic.exact().unwrap().apply(&sum, Function::Relu).unwrap();
+        let record = symbolic.record();
+        (record.counts.exact_slots, record.seconds)
+    };
+    let (add, slot) = (profile.costs.add.base, profile.costs.exact_slot.base);
+    assert_eq!(cost(&profile), (64, add + 64.0 * slot));
+    profile.repeats_once = true;
+    let (slots, seconds) = cost(&profile);
+    assert_eq!(slots, 16);
+    assert!((seconds - (add / 4.0 + 16.0 * slot)).abs() < 1e-12);
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result, TooDeep};
 use crate::fold::{Composition, Folded, FoldedKind};
 use crate::graph::{Network, Node};
 use crate::layers::{Activation, Layer};
-use crate::pack::dense_slots;
+use crate::pack::{Packing, dense_slots};
 use crate::plan::Plan;
 use crate::program::Program;
 use crate::tensor::{Tensor, numel};
@@ -36,11 +36,14 @@ pub struct Options {
     /// [`RoundTrip`](he_traits::decorators::RoundTrip). Of no effect for schemes without levels.
     #[serde(default)]
     pub round_trips: bool,
+    /// How values lie in ciphertexts.
+    #[serde(default)]
+    pub packing: Packing,
 }
 
 impl Default for Options {
     /// Outputs within 2 % of the original ones at degree 63 at most, lower degrees where parameters end, a margin of a tenth,
-    /// 20 bits, twice the values seen, no round trips.
+    /// 20 bits, twice the values seen, no round trips, multiplexed.
     fn default() -> Options {
         Options {
             degree: Degree::Output { error: 2e-2, most: 63 },
@@ -49,6 +52,7 @@ impl Default for Options {
             precision_bits: 20,
             headroom: 2.0,
             round_trips: false,
+            packing: Packing::Multiplexed,
         }
     }
 }
@@ -113,7 +117,7 @@ pub fn compile_for(
     };
     loop {
         let (folded, functions) = source.fold(profile, degree)?;
-        match Program::new(&folded, functions, weights, profile) {
+        match Program::new(&folded, functions, weights, profile, options.packing) {
             Err(error @ Error::Levels { .. }) => {
                 degree = source.lower(degree).ok_or(error)?;
             }
@@ -168,7 +172,10 @@ impl<'a> Source<'a> {
             LinearStyle::Matrix if profile.top.is_unbounded() => Composition::SaveEntries,
             // Where levels come back, they are not worth large matrices.
             _ if profile.refresh.is_some() => Composition::SaveEntries,
-            _ => Composition::SaveLevels,
+            _ => match self.options.packing {
+                Packing::Multiplexed => Composition::SaveLevels,
+                Packing::VolleyRevolver => Composition::KeepRows,
+            },
         };
         let folded = Folded::new(self.network, self.weights, &functions.by_node, composition)?;
         Ok((folded, functions))
@@ -210,7 +217,7 @@ impl<'a> Source<'a> {
             }
             let params = parameters(&requirements)?;
             profile = S::profile(&params)?;
-            match Program::new(&folded, functions, self.weights, &profile) {
+            match Program::new(&folded, functions, self.weights, &profile, self.options.packing) {
                 Err(Error::Levels { depth, top, .. }) if depth > top => requirements.depth = depth,
                 done => {
                     let program = self.finished(done?)?;

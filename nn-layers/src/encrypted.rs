@@ -3,7 +3,7 @@
 //! What the server sees is the *pattern*: the layers, how they were folded and packed, and the polynomials in place of activations. What a
 //! trained network's own zeros and equal weights would add to that stays hidden, because the pattern is compiled from generic numbers
 //! ([`pattern_weights`]), by each side for itself. Encrypted are the maps and biases of every linear step: convolutions, fully connected layers,
-//! normalisations, learned coefficients, scalings to a polynomial's interval, all as they were folded. Polynomials' coefficients and the
+//! normalisations, learned coefficients, scalings to a polynomial's interval, all as they were folded. Polynomials' coefficients, masks and the
 //! moves of a product's operands are public.
 
 use he_traits::{Diagonal, EncryptedMap, Evaluator, Level, Profile, Symbolic};
@@ -237,6 +237,9 @@ fn check_steps(pattern: &Program, values: &Program) -> Result<()> {
             ) => input == own && polynomial == own_polynomial,
             (StepKind::Exact { input, function }, StepKind::Exact { input: own, function: own_function }) => {
                 input == own && function == own_function
+            }
+            (StepKind::SumColumns { input, sum }, StepKind::SumColumns { input: own, sum: own_sum }) => {
+                input == own && sum == own_sum
             }
             (StepKind::Refresh { values }, StepKind::Refresh { values: own }) => values == own,
             _ => false,

@@ -1,5 +1,7 @@
 //! What can go wrong in this crate, with the numbers that say why.
 
+use crate::pack::Packing;
+
 /// `Ok` or this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -176,6 +178,16 @@ pub enum Error {
     /// No parameters of a scheme are deep enough for a network.
     #[error(transparent)]
     TooDeep(#[from] Box<TooDeep>),
+    /// A network or a scheme does not take a packing.
+    #[error("{backend} cannot run the network in the packing {packing}: {reason}")]
+    Packing {
+        /// The packing.
+        packing: Packing,
+        /// Name of the backend.
+        backend: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// A program refreshes values, and the evaluator cannot.
     #[error(
         "the program sends values to the owner of the key {rounds} times, to be decrypted and encrypted anew, and this evaluator of \

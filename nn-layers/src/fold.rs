@@ -27,6 +27,9 @@ pub const COMPOSED_ENTRIES: u64 = 1 << 24;
 pub enum Composition {
     /// Whenever it saves a level (schemes whose levels are scarce).
     SaveLevels,
+    /// As [`Composition::SaveLevels`], but a layer onto a vector is never composed with what comes before it: a fully connected layer behind a
+    /// pooling then has the pooled image's length of rows (the Volley Revolver pays by that length).
+    KeepRows,
     /// Only when the product has no more entries than its factors (schemes that pay by the entry and have no levels).
     SaveEntries,
     /// Never: each layer is a step of its own. The reference that folding is tested against.
@@ -77,6 +80,12 @@ pub enum FoldedKind {
     },
     /// Product of two values of the same shape, element by element.
     Product([ValueId; 2]),
+    /// The sum of each row of a matrix, in each column of its row (SumColVec; Han et al. 2018, *Logistic regression on homomorphic encrypted
+    /// data at scale*).
+    SumColumns {
+        /// The matrix, `[rows, columns]`.
+        input: ValueId,
+    },
 }
 
 /// A folded network.
@@ -143,6 +152,10 @@ impl Folded {
                     at(input).iter().map(|x| function.at_argument(*x)).collect()
                 }
                 FoldedKind::Product([a, b]) => at(a).iter().zip(at(b)).map(|(a, b)| a * b).collect(),
+                FoldedKind::SumColumns { input } => {
+                    let columns = at(input).len() / numel(&step.shape).max(1);
+                    at(input).chunks(columns.max(1)).map(|row| row.iter().sum()).collect()
+                }
             };
             values.push(value);
         }
@@ -275,16 +288,19 @@ impl Folder<'_> {
         let form = self.form(input)?;
         let free = map.is_placed() || form.is_placed();
         let shared = self.network.readers(input).count() > 1;
-        let alone = if shared && self.composition == Composition::SaveLevels && !form.is_placed() {
-            self.is_critical(input, reader)
-        } else {
-            free || !shared
+        let onto_vector = matches!(self.network.node(reader).map(Node::shape), Some([_] | [_, 1, 1]));
+        let alone = match self.composition {
+            Composition::KeepRows if onto_vector && !free => false,
+            Composition::SaveLevels | Composition::KeepRows if shared && !form.is_placed() => {
+                self.is_critical(input, reader)
+            }
+            _ => free || !shared,
         };
         if alone
             && let Some(composed) = form.mapped(map, COMPOSED_ENTRIES)
             && (free
                 || match self.composition {
-                    Composition::SaveLevels => true,
+                    Composition::SaveLevels | Composition::KeepRows => true,
                     Composition::SaveEntries => composed.entries() <= form.entries() + map.entries(),
                     Composition::Never => false,
                 })

@@ -92,11 +92,21 @@ impl Program {
         let of_step = |(index, step): (usize, &Step)| {
             let cost = |(term, mapped): (usize, &Term)| match mapped {
                 Term::Value(_) => None,
-                Term::Mapped { diagonals, .. } => Some(MapCost {
-                    map: MapId { step: index, term },
-                    bytes: *diagonals as f64 * profile.sizes.factor.at(step.before),
-                    seconds: *diagonals as f64 * profile.costs.encode.at(step.before),
-                }),
+                Term::Mapped { diagonals, map, .. } => {
+                    let geometry = map.geometry(self.slots());
+                    let period = |g: he_traits::Geometry| match g.copies {
+                        1 => g.in_period.max(g.out_period),
+                        _ => g.slots,
+                    };
+                    // A map that does not fit the slots is refused when it is prepared.
+                    let period = geometry.map_or(self.slots(), period);
+                    let diagonals = *diagonals as f64 * profile.factor_share(period);
+                    Some(MapCost {
+                        map: MapId { step: index, term },
+                        bytes: diagonals * profile.sizes.factor.at(step.before),
+                        seconds: diagonals * profile.costs.encode.at(step.before),
+                    })
+                }
             };
             step.terms().iter().enumerate().filter_map(cost).collect::<Vec<_>>()
         };

@@ -35,6 +35,8 @@ pub mod onnx;
 mod owner;
 pub mod pack;
 pub mod plan;
+#[cfg(feature = "client")]
+pub mod precision;
 pub mod program;
 pub mod run;
 pub mod tensor;
@@ -52,7 +54,9 @@ pub use layers::{
     Dropout, Flatten, Input, Layer, LearnedCubic, LearnedPolynomial, Linear, Mul, Reshape, SqueezeExcitation,
     Upsample,
 };
-pub use pack::Layout;
+pub use pack::{Layout, Packing};
+#[cfg(feature = "client")]
+pub use precision::StepPrecision;
 pub use program::{Program, Step, StepKind, StepSummary, SymbolicRun};
 pub use run::{Prepared, Progress};
 pub use tensor::Tensor;

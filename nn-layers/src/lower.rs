@@ -6,6 +6,7 @@
 mod compose;
 mod dense;
 mod operator;
+mod products;
 mod quadratic;
 mod spread;
 mod transposed_window_map;
@@ -14,6 +15,7 @@ mod window_map;
 
 pub use dense::DenseMap;
 pub use operator::Operator;
+pub use products::ProductsMap;
 pub use quadratic::Quadratic;
 pub use spread::{RegionMap, RepeatMap, UpsampleMap};
 pub use transposed_window_map::TransposedWindowMap;

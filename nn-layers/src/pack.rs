@@ -10,12 +10,17 @@
 //! neither rotation nor mask, and none crosses from one part of the image into another. A stride divides the phases.
 //!
 //! Values shorter than the slots repeat: their *period* is the smallest divisor of the slots that holds them.
+//!
+//! The other way to lie is as a matrix, row by row ([`Packing::VolleyRevolver`]): a channel is a row, whose pixels keep the grid of the network's
+//! input after a stride ([`Layout::rows`]); a vector is a row ([`Layout::row_vector`]) or a column ([`Layout::column`]).
 
 mod choose;
 mod packed_map;
+mod packing;
 
 pub(crate) use choose::{Choice, MapWork, dense_slots, input_layout};
 pub use packed_map::PackedMap;
+pub use packing::{Packing, UnknownPacking};
 
 use he_traits::Diagonal;
 
@@ -30,6 +35,10 @@ pub struct Layout {
     height: usize,
     width: usize,
     gap: usize,
+    /// Channels that share a plane: the square of the gap where they are multiplexed, else 1.
+    shared: usize,
+    /// Neighbouring slots that hold the same element.
+    copies: usize,
     /// Parts in either direction that an image is split into; 1 wherever the gap is not.
     phases: usize,
     row: usize,
@@ -48,6 +57,8 @@ impl Layout {
             height: 1,
             width: 1,
             gap: 1,
+            shared: 1,
+            copies: 1,
             phases: 1,
             row: 1,
             plane: 1,
@@ -65,19 +76,49 @@ impl Layout {
     /// As [`Layout::multiplexed`], with planes at least `plane` slots apart: as far as those of the layer's input, so that all
     /// channels share the rotations.
     pub fn on_planes(shape: &[usize], gap: usize, row: usize, plane: usize, slots: usize) -> Layout {
+        Layout::on_grid(shape, [gap, gap * gap], row, plane, slots)
+    }
+
+    /// Images as the rows of a matrix: a channel a row, at least `plane` slots long, its pixels `gap` slots and lines apart. The slots between
+    /// them stay empty.
+    pub fn rows(shape: &[usize], gap: usize, row: usize, plane: usize, slots: usize) -> Layout {
+        Layout::on_grid(shape, [gap, 1], row, plane, slots)
+    }
+
+    /// A vector as a row of a matrix whose rows are `columns` slots long at least; it repeats in all rows.
+    pub fn row_vector(count: usize, columns: usize, slots: usize) -> Layout {
+        Layout { places: places(count.max(columns), slots), ..Layout::dense(&[count], slots) }
+    }
+
+    /// A vector as a column of a matrix of `columns` columns, a power of two: each number fills a row.
+    pub fn column(count: usize, columns: usize, slots: usize) -> Layout {
+        let columns = columns.next_power_of_two();
+        Layout {
+            copies: columns,
+            row: columns,
+            plane: columns,
+            places: places(count * columns, slots),
+            ..Layout::dense(&[count], slots)
+        }
+    }
+
+    /// Images with pixels `gap` apart, `shared` channels to a plane.
+    fn on_grid(shape: &[usize], [gap, shared]: [usize; 2], row: usize, plane: usize, slots: usize) -> Layout {
         let [channels, height, width] = *shape else { return Layout::dense(shape, slots) };
-        let gap = gap.max(1);
+        let (gap, shared) = (gap.max(1), shared.max(1));
         if gap * width > row {
             return Layout::dense(shape, slots);
         }
         let plane = (gap * height * row).max(plane).next_power_of_two();
-        let planes = channels.div_ceil(gap * gap);
+        let planes = channels.div_ceil(shared);
         Layout {
             shape: shape.to_vec(),
             channels,
             height,
             width,
             gap,
+            shared,
+            copies: 1,
             phases: 1,
             row,
             plane,
@@ -107,6 +148,8 @@ impl Layout {
             height: 0,
             width: 0,
             gap: 1,
+            shared: 1,
+            copies: 1,
             phases: 1,
             row: 1,
             plane: 1,
@@ -145,6 +188,16 @@ impl Layout {
         self.phases
     }
 
+    /// Channels that share a plane.
+    pub fn shared(&self) -> usize {
+        self.shared
+    }
+
+    /// Neighbouring slots that hold the same element: the columns of a matrix for a vector that lies as one of them, else 1.
+    pub fn copies(&self) -> usize {
+        self.copies
+    }
+
     /// Distance of neighbouring lines of the grid, in slots.
     pub fn row(&self) -> usize {
         self.row
@@ -175,19 +228,19 @@ impl Layout {
         self.places
     }
 
-    /// The place of an element (numbered as in memory): slot `place mod slots` of block `place / slots`.
+    /// The place of an element (numbered as in memory): slot `place mod slots` of block `place / slots`; the first one where it has several.
     pub fn place(&self, element: usize) -> usize {
         if self.height * self.width == 1 && self.gap == 1 {
             return element * self.plane;
         }
-        let (pixels, square) = (self.height * self.width, self.gap * self.gap);
+        let pixels = self.height * self.width;
         let (c, h, w) = (element / pixels, element / self.width % self.height, element % self.width);
         if self.phases > 1 {
             let part = (c * self.phases + h % self.phases) * self.phases + w % self.phases;
             return part * self.plane + h / self.phases * self.row + w / self.phases;
         }
-        let within = c % square;
-        c / square * self.plane
+        let within = c % self.shared;
+        c / self.shared * self.plane
             + (h * self.gap + within / self.gap) * self.row
             + w * self.gap
             + within % self.gap
@@ -196,11 +249,14 @@ impl Layout {
     /// The element at a place, `None` where there is none.
     pub fn element(&self, place: usize) -> Option<usize> {
         let (plane, rest) = (place / self.plane, place % self.plane);
-        let (y, x) = (rest / self.row, rest % self.row);
+        let (y, x) = (rest / self.row, rest % self.row / self.copies);
         let (c, h, w) = match self.phases {
             1 => {
                 let within = y % self.gap * self.gap + x % self.gap;
-                (plane * self.gap * self.gap + within, y / self.gap, x / self.gap)
+                if within >= self.shared {
+                    return None;
+                }
+                (plane * self.shared + within, y / self.gap, x / self.gap)
             }
             phases => {
                 let (channel, part) = (plane / (phases * phases), plane % (phases * phases));
@@ -209,6 +265,24 @@ impl Layout {
         };
         (c < self.channels && h < self.height && w < self.width)
             .then(|| (c * self.height + h) * self.width + w)
+    }
+
+    /// The place of an element that a map reads for its result at place `result`: where there are several, the one in the same column, so
+    /// that no rotation is needed.
+    pub(crate) fn place_for(&self, element: usize, result: usize) -> usize {
+        self.place(element) + result % self.copies
+    }
+
+    /// Whether a map reads this place for its result at place `result`.
+    pub(crate) fn is_read_for(&self, place: usize, result: usize) -> bool {
+        place % self.copies == result % self.copies
+    }
+
+    /// This value as a row of a matrix, where it already lies as one within a ciphertext.
+    pub(crate) fn as_row_vector(&self) -> Option<Layout> {
+        let in_order =
+            self.blocks() == 1 && self.copies == 1 && (0..self.elements()).all(|e| self.place(e) == e);
+        in_order.then(|| Layout::row_vector(self.elements(), self.places, self.slots))
     }
 
     /// The blocks of one value as vectors of slots, zeros where no element lies.
@@ -225,9 +299,7 @@ impl Layout {
         }
         let mut places = vec![0.0; self.places];
         for (element, value) in values.iter().enumerate() {
-            if let Some(slot) = places.get_mut(self.place(element)) {
-                *slot = *value;
-            }
+            places.iter_mut().skip(self.place(element)).take(self.copies).for_each(|slot| *slot = *value);
         }
         Ok(places.chunks(self.slots).map(|block| Diagonal::Real(block.to_vec())).collect())
     }

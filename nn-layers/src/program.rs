@@ -5,17 +5,20 @@ mod clear;
 mod describe;
 mod fuse;
 mod memory;
+mod revolver;
 mod rounds;
 mod schedule;
+mod sum_columns;
 mod symbolic;
 
 use std::sync::Arc;
 
 use he_traits::{Diagonal, Function, Level, LinearMap, Polynomial, Schedule};
 
-pub(crate) use build::Packing;
+pub(crate) use build::Packed;
 pub use describe::StepSummary;
 pub use memory::MemoryEstimate;
+pub use sum_columns::SumColumns;
 pub use symbolic::{StepCost, SymbolicRun};
 
 use crate::approx::ActivationRecord;
@@ -88,6 +91,13 @@ pub enum StepKind {
         /// The function.
         function: Function,
     },
+    /// The sum of each row of a matrix that lies row by row, in each column of its row: one level.
+    SumColumns {
+        /// The matrix.
+        input: ValueId,
+        /// How it is computed.
+        sum: SumColumns,
+    },
     /// Values are replaced by fresh ciphertexts of the same slots, all in one call of the scheme's
     /// [refresh](he_traits::Evaluator::refresh): one round, where the owner of the key is asked. The step makes no value of its own.
     Refresh {
@@ -129,7 +139,10 @@ impl Step {
         match &self.kind {
             StepKind::Linear { terms, .. } => terms,
             StepKind::Product { operands, .. } => operands,
-            StepKind::Polynomial { .. } | StepKind::Exact { .. } | StepKind::Refresh { .. } => &[],
+            StepKind::Polynomial { .. }
+            | StepKind::Exact { .. }
+            | StepKind::SumColumns { .. }
+            | StepKind::Refresh { .. } => &[],
         }
     }
 
@@ -138,7 +151,9 @@ impl Step {
         match &self.kind {
             StepKind::Linear { terms, .. } => terms.iter().map(Term::value).collect(),
             StepKind::Product { operands, .. } => operands.iter().map(Term::value).collect(),
-            StepKind::Polynomial { input, .. } | StepKind::Exact { input, .. } => vec![*input],
+            StepKind::Polynomial { input, .. }
+            | StepKind::Exact { input, .. }
+            | StepKind::SumColumns { input, .. } => vec![*input],
             StepKind::Refresh { values } => values.clone(),
         }
     }

@@ -47,11 +47,15 @@ fn tell(
     if stop.get() { Err(Error::Stopped { step: step.name.clone() }) } else { Ok(()) }
 }
 
+/// What is shown a value as a step has left it: number of the step, the value, the blocks of all samples.
+pub(crate) type Show<'a, C> = dyn FnMut(usize, ValueId, &[C]) -> Result<()> + 'a;
+
 /// A step with its operands encoded for one evaluator.
 enum PreparedStep<E: Evaluator> {
     Linear { terms: Vec<PreparedTerm<E>>, bias: Bias<E> },
     Product(Box<[PreparedTerm<E>; 2]>),
     Pointwise(ValueId),
+    SumColumns(ValueId, E::Factor),
     Refresh,
 }
 
@@ -199,7 +203,7 @@ impl<E: Evaluator> Prepared<E> {
             Some(width) if samples.len() > width.max(1) => {
                 self.run_by_threads(evaluator, samples, width.max(1), progress)
             }
-            _ => self.run_steps(evaluator, samples, progress),
+            _ => self.run_steps(evaluator, samples, progress, &mut |_, _, _| Ok(())),
         }
     }
 
@@ -223,11 +227,12 @@ impl<E: Evaluator> Prepared<E> {
             .into_par_iter()
             .map(|part| {
                 let mut seconds = vec![0.0; count];
-                let outputs = self.run_steps(evaluator, part, &mut |at| {
+                let mut note = |at: Progress<'_>| {
                     if let (Some(step), Some(elapsed)) = (seconds.get_mut(at.index), at.seconds) {
                         *step = elapsed;
                     }
-                })?;
+                };
+                let outputs = self.run_steps(evaluator, part, &mut note, &mut |_, _, _| Ok(()))?;
                 Ok((outputs, seconds))
             })
             .collect::<Result<Vec<_>>>()?;
@@ -242,11 +247,13 @@ impl<E: Evaluator> Prepared<E> {
         Ok(parts.into_iter().flat_map(|(outputs, _)| outputs).collect())
     }
 
-    fn run_steps(
+    /// Step by step on all samples at once. `show` is given each value that a step has made; of a step that refreshes, all that it has replaced.
+    pub(crate) fn run_steps(
         &self,
         evaluator: &E,
         samples: Vec<Vec<E::Ciphertext>>,
         progress: &mut dyn FnMut(Progress<'_>),
+        show: &mut Show<'_, E::Ciphertext>,
     ) -> Result<Vec<Vec<E::Ciphertext>>> {
         let mut values: Vec<Vec<E::Ciphertext>> = vec![samples.into_iter().flatten().collect()];
         // What the step before computed along with its own value, of which nothing is left then.
@@ -267,6 +274,13 @@ impl<E: Evaluator> Prepared<E> {
                 run_step(evaluator, step, prepared, &values, self.program.layout(ValueId(index + 1)).blocks())
             })?;
             values.push(value);
+            let made = match &step.kind {
+                StepKind::Refresh { values } => values.as_slice(),
+                _ => &[ValueId(index + 1)],
+            };
+            for value in made {
+                show(index, *value, values.get(value.index()).map_or(&[], Vec::as_slice))?;
+            }
             for (dead, last) in values.iter_mut().zip(&self.last_read) {
                 if *last <= index {
                     *dead = Vec::new();
@@ -338,6 +352,9 @@ fn prepare_step<E: Evaluator>(
         }
         StepKind::Polynomial { input, .. } | StepKind::Exact { input, .. } => {
             Ok(PreparedStep::Pointwise(*input))
+        }
+        StepKind::SumColumns { input, sum } => {
+            Ok(PreparedStep::SumColumns(*input, e.encode_factor(&sum.mask(), step.before)?))
         }
         StepKind::Refresh { .. } => Ok(PreparedStep::Refresh),
     }

@@ -12,13 +12,16 @@ use nn_layers::pack::PackedMap;
 use proptest::prelude::*;
 
 fn layout() -> impl Strategy<Value = Layout> {
-    (1usize..20, 1usize..8, 1usize..8, 1usize..5, 0usize..9, 0u32..14, 0..3).prop_map(
+    (1usize..20, 1usize..8, 1usize..8, 1usize..5, 0usize..9, 0u32..14, 0..6).prop_map(
         |(channels, height, width, gap, spare, slots, kind)| {
             let shape = [channels, height, width];
             match kind {
                 // Any number of slots, not only powers of two.
                 0 => Layout::dense(&shape, (1 << slots) + spare),
                 1 => Layout::multiplexed(&shape, gap, gap * width + spare, 1 << slots),
+                2 => Layout::rows(&shape, gap, gap * width + spare, spare * channels, 1 << slots),
+                3 => Layout::row_vector(channels * height, width * spare, 1 << slots),
+                4 => Layout::column(channels * height, width + spare, 1 << slots),
                 _ => {
                     let shape = [channels, gap * height, gap * width];
                     let split = Layout::split(&shape, gap, width + spare, 1 << slots);
@@ -36,8 +39,10 @@ proptest! {
         for element in 0..layout.elements() {
             let place = layout.place(element);
             prop_assert!(place < layout.places());
-            prop_assert_eq!(taken[place], None, "two elements at place {}", place);
-            taken[place] = Some(element);
+            for slot in taken.iter_mut().skip(place).take(layout.copies()) {
+                prop_assert_eq!(*slot, None, "two elements at place {}", place);
+                *slot = Some(element);
+            }
         }
         for (place, element) in taken.into_iter().enumerate() {
             prop_assert_eq!(layout.element(place), element);

@@ -10,8 +10,8 @@ use exactly::exactly;
 use nn_layers::fold::{Composition, Folded, FoldedKind};
 use nn_layers::{
     Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Chebyshev, Concat, Conv2d, ConvTranspose2d,
-    Dropout, Flatten, LearnedPolynomial, Linear, Mul, Network, NetworkBuilder, NodeId, Options, Reshape,
-    SqueezeExcitation, Tensor, Upsample, Weights, compile_for,
+    Dropout, Error, Flatten, LearnedPolynomial, Linear, Mul, Network, NetworkBuilder, NodeId, Options,
+    Packing, Reshape, SqueezeExcitation, Tensor, Upsample, Weights, compile_for,
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -140,7 +140,8 @@ proptest! {
         let network = random_graph(seed);
         let (inputs, weights) = inputs_and_weights(&network, seed % 10_000);
         let expected = nn_layers::clear::run(&network, &weights, &inputs).unwrap();
-        for composition in [Composition::Never, Composition::SaveLevels, Composition::SaveEntries] {
+        let all = [Composition::Never, Composition::SaveLevels, Composition::KeepRows, Composition::SaveEntries];
+        for composition in all {
             let folded = Folded::new(&network, &weights, &exactly(&network), composition).unwrap();
             for image in 0..2 {
                 let expected = expected.rows(image, image + 1);
@@ -160,11 +161,24 @@ proptest! {
         let network = random_graph(seed);
         let (inputs, weights) = inputs_and_weights(&network, seed % 10_000);
         // Few slots, so that values fill several ciphertexts, and many; a budget of levels, and none.
-        for (params, profile) in [strict(64, 30), strict(1024, 30), free(60)] {
-            let program = compile_for(&network, &weights, &inputs, &Options::default(), &profile).unwrap();
+        let (few, many) = (strict(64, 30), strict(1024, 30));
+        let cases = [
+            (few.clone(), Packing::Multiplexed),
+            (many.clone(), Packing::Multiplexed),
+            (free(60), Packing::Multiplexed),
+            (few, Packing::VolleyRevolver),
+            (many, Packing::VolleyRevolver),
+        ];
+        for ((params, profile), packing) in cases {
+            let options = Options { packing, ..Options::default() };
+            let program = match compile_for(&network, &weights, &inputs, &options, &profile) {
+                // A fully connected layer on more numbers than there are slots.
+                Err(Error::Packing { .. }) if profile.slots == 64 => continue,
+                program => program.unwrap(),
+            };
             let got = run(&program, params, &profile, &inputs);
             let expected = nn_layers::clear::run(&network, &weights, &inputs).unwrap();
-            assert_close(&got, &expected, 1e-8, &format!("{} slots, {network:?}", profile.slots));
+            assert_close(&got, &expected, 1e-8, &format!("{packing}, {} slots, {network:?}", profile.slots));
         }
     }
 }

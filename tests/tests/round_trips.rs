@@ -71,6 +71,10 @@ fn a_network_deeper_than_the_chain_agrees_with_the_clear_result() {
         // Both samples travel together: as many rounds as one of them, twice the ciphertexts and bytes.
         let (trips, planned) = (evaluator.trips(), program.round_trips(&profile));
         assert_eq!((trips.rounds, trips.ciphertexts), (planned.rounds, 2 * planned.ciphertexts));
-        assert_eq!((trips.bytes_up, trips.bytes_down), (2.0 * planned.bytes_up, 2.0 * planned.bytes_down));
+        // Planned bytes come from a fit of sizes over the levels, summed up in another order.
+        for (counted, planned) in [(trips.bytes_up, planned.bytes_up), (trips.bytes_down, planned.bytes_down)]
+        {
+            assert!((counted - 2.0 * planned).abs() < 1e-9 * counted, "{counted} bytes for twice {planned}");
+        }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn measure(job: Job) -> Result<BackendRecord, Failure> {
         // A child that died already shows in its status.
         let _ = stdin.write_all(line.as_bytes()).and_then(|()| stdin.write_all(b"\n"));
     }
-    let backend = crate::record::label(&job.backend, job.weights_are);
+    let backend = crate::record::label(&job.backend, job.weights_are, job.packing);
     let answer = std::thread::spawn(move || {
         let mut text = String::new();
         stdout.map(|mut stdout| stdout.read_to_string(&mut text));
@@ -104,7 +104,7 @@ fn outcome(job: &Job, status: ExitStatus, answer: &str, message: &str) -> Backen
 }
 
 fn failed(job: &Job, reason: String) -> BackendRecord {
-    BackendRecord::without(&job.comparison, &job.backend, job.weights_are, Status::Failed, reason)
+    job.without(Status::Failed, reason)
 }
 
 #[cfg(unix)]

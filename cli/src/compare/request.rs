@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use exchange::WeightsAre;
+use nn_layers::Packing;
 
-use crate::args::CompareArgs;
+use crate::args::{CompareArgs, PackingArg};
 use crate::backends;
 use crate::failure::Failure;
 use crate::job::{Job, Subject};
@@ -31,10 +32,11 @@ pub(crate) struct Request {
     pub(crate) threads: usize,
     pub(crate) memory: Option<u64>,
     pub(crate) round_trips: bool,
+    precision: bool,
     pub(crate) json: bool,
     pub(crate) html: Option<PathBuf>,
     pub(crate) records: Option<PathBuf>,
-    samples: Option<usize>,
+    pub(crate) samples: Option<usize>,
     runs: Option<usize>,
 }
 
@@ -43,11 +45,13 @@ pub(crate) struct Request {
 pub(crate) struct Column {
     pub(crate) backend: &'static str,
     pub(crate) weights: WeightsAre,
+    /// How values lie in ciphertexts, where that makes a difference.
+    pub(crate) packing: Option<Packing>,
 }
 
 impl Column {
     pub(crate) fn label(self) -> String {
-        label(self.backend, self.weights)
+        label(self.backend, self.weights, self.packing)
     }
 }
 
@@ -65,10 +69,14 @@ impl Request {
             true => &[WeightsAre::Clear, WeightsAre::Encrypted],
             false => &[WeightsAre::Clear],
         };
-        let columns = backends::in_form(&args.model.backend, args.model.more_form)?
-            .into_iter()
-            .flat_map(|backend| forms.iter().map(move |weights| Column { backend, weights: *weights }))
-            .collect();
+        let asked = PackingArg::chosen(&args.model.packing);
+        let mut columns = Vec::new();
+        for backend in backends::in_form(&args.model.backend, args.model.more_form)? {
+            for weights in forms.iter().copied() {
+                let packings = backends::packings(backend, &asked).into_iter();
+                columns.extend(packings.map(|packing| Column { backend, weights, packing }));
+            }
+        }
         let subject = Subject::load_with(&args.model.model, args.model.weights.as_ref(), &args.model.inputs)?;
         let samples = args.samples.map(|samples| samples as usize);
         // Missing data and a number of samples that is not there are found now, and not after the keys.
@@ -84,6 +92,7 @@ impl Request {
             threads: args.threads.map_or(cores, usize::from),
             memory: args.model.memory,
             round_trips: args.model.round_trips,
+            precision: args.precision,
             json: args.model.json,
             html: args.html.clone(),
             records: args.records.clone(),
@@ -115,7 +124,9 @@ impl Request {
             inputs: self.inputs.clone(),
             backend: column.backend.to_owned(),
             weights_are: column.weights,
+            packing: column.packing,
             round_trips: self.round_trips,
+            precision: self.precision,
             samples,
             threads: self.threads,
             memory: self.memory,

@@ -52,7 +52,7 @@ impl Task for Keygen<'_> {
         let start = Instant::now();
         let weights = if args.encrypt_model { WeightsAre::Encrypted } else { WeightsAre::Clear };
         // What a run takes is the server's memory, which is not here.
-        let planned = plan_for::<S>(subject, How { memory: Some(u64::MAX), weights, round_trips: false })
+        let planned = plan_for::<S>(subject, How { memory: Some(u64::MAX), weights, ..How::default() })
             .map_err(in_one_process)?;
         let (plan, security) = (&planned.plan, &planned.plan.security);
         eprintln!("{}, {}", S::NAME, plan.parameters);

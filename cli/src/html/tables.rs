@@ -64,7 +64,7 @@ pub(crate) fn all(report: &Report) -> String {
             escape(section.about)
         );
         for (name, cells) in section.rows {
-            let _ = write!(html, "<tr><th>{}</th>", escape(name));
+            let _ = write!(html, "<tr><th>{}</th>", escape(&name));
             cells.iter().for_each(|text| {
                 let _ = write!(html, "<td>{}</td>", cell(text));
             });
@@ -122,16 +122,20 @@ pub(crate) fn steps(report: &Report) -> String {
         let Some(measured) = backend.measured.as_ref().filter(|measured| !measured.steps.is_empty()) else {
             continue;
         };
+        let precise = measured.steps.iter().any(|step| step.precision.is_some());
+        let bits = if precise { "<th>bits, typical / worst</th>" } else { "" };
         let _ = write!(
             html,
             "<details>\n<summary>Steps under {}</summary>\n<div class=\"wide\">\n<table>\n<thead><tr><th>step</th>\
-             <th>operation</th><th>level</th><th>time</th><th>operations</th></tr></thead>\n<tbody>\n",
+             <th>operation</th><th>level</th><th>time</th>{bits}<th>operations</th></tr></thead>\n<tbody>\n",
             escape(&backend.label())
         );
         for step in &measured.steps {
+            let bits = step.precision.as_ref().map_or_else(String::new, rows::precision_bits);
+            let bits = if precise { format!("<td>{bits}</td>") } else { String::new() };
             let _ = writeln!(
                 html,
-                "<tr><th>{}</th><td>{}</td><td>{} → {}</td><td>{}</td><td>{}</td></tr>",
+                "<tr><th>{}</th><td>{}</td><td>{} → {}</td><td>{}</td>{bits}<td>{}</td></tr>",
                 escape(&step.name),
                 cell(&step.operation),
                 units::level(step.level_in),

@@ -7,12 +7,35 @@ impl Watch {
     /// The peak since the last call, in bytes; the next phase starts from what is resident now.
     pub(crate) fn take(&self) -> Option<u64> {
         let status = std::fs::read_to_string("/proc/self/status").ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        let peak = field(&status, "VmHWM:")?;
         // 5 resets the peak to what is resident (proc(5)); where the kernel lacks that, phases only ever grow.
         let _ = std::fs::write("/proc/self/clear_refs", "5");
-        Some(kilobytes * 1024)
+        Some(peak)
     }
+}
+
+/// Resident memory of this process in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resident {
+    /// Now.
+    pub(crate) now: u64,
+    /// The most since the process began, or since a [`Watch`] last looked.
+    pub(crate) peak: u64,
+}
+
+impl Resident {
+    /// What this process has; Linux alone tells it.
+    pub(crate) fn of_this_process() -> Option<Self> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        Some(Self { now: field(&status, "VmRSS:")?, peak: field(&status, "VmHWM:")? })
+    }
+}
+
+/// A field of `/proc/self/status`, in bytes.
+fn field(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
 }
 
 /// Bytes of memory that could be taken now, as the kernel estimates it.
@@ -35,6 +58,8 @@ mod tests {
         assert_eq!(std::hint::black_box(&held).last(), Some(&1));
         let during = watch.take().unwrap();
         assert!(during >= 64 << 20 && during + (16 << 20) >= before, "{before} {during}");
+        let resident = Resident::of_this_process().unwrap();
+        assert!(resident.now > 1 << 20 && resident.peak + (16 << 20) >= resident.now, "{resident:?}");
         assert!(available().unwrap() > 1 << 20);
     }
 }

@@ -5,14 +5,15 @@ use std::time::Instant;
 use he_traits::decorators::RoundTrip;
 use he_traits::wire::Encode;
 use he_traits::{ClientScheme, Decryptor, Encryptor, Evaluator, Level, Parts, Scheme};
-use nn_layers::Tensor;
 use nn_layers::run::Prepared;
+use nn_layers::{StepPrecision, Tensor};
 use rand_chacha::ChaCha20Rng;
 
 use super::agreement::agreement;
 use super::memory::Watch;
 use super::outputs;
 use super::owner::Owner;
+use super::precision::{self, Beside};
 use crate::failure::Failure;
 use crate::job::{Job, Subject};
 use crate::planning::{Planned, counts};
@@ -98,13 +99,27 @@ pub(crate) fn run<S: ClientScheme>(
     let Some(refresh) =
         planned.compiled.profile.refresh.as_ref().filter(|_| planned.plan.round_trips.is_some())
     else {
-        let evaluator = |keys| Ok(<S as Scheme>::evaluator(params, keys)?);
-        return with(job, subject, planned, before, halves, keys.evaluation, evaluator, None);
+        let evaluators = Evaluators {
+            first: |keys| Ok(<S as Scheme>::evaluator(params, keys)?),
+            checked: |evaluator, by: Beside<'_, S>| precision::of_steps(evaluator, by, None),
+        };
+        return with(job, subject, planned, before, halves, keys.evaluation, evaluators, None);
     };
     let owner = Owner::<S>::new(params, &keys.secret)?;
     let asked = |x: &[&S::Ciphertext], _: Parts, to: Level| owner.refresh(x, to);
-    let evaluator = |keys| Ok(RoundTrip::new(<S as Scheme>::evaluator(params, keys)?, refresh.bound, asked));
-    with(job, subject, planned, before, halves, keys.evaluation, evaluator, Some(&owner))
+    let evaluators = Evaluators {
+        first: |keys| Ok(RoundTrip::new(<S as Scheme>::evaluator(params, keys)?, refresh.bound, asked)),
+        checked: |evaluator: RoundTrip<S::Evaluator, _>, by: Beside<'_, S>| {
+            precision::of_steps(evaluator.into_inner(), by, Some(&owner))
+        },
+    };
+    with(job, subject, planned, before, halves, keys.evaluation, evaluators, Some(&owner))
+}
+
+/// How to make the evaluator that is measured, and what the precision of its steps is, which takes it.
+struct Evaluators<M, P> {
+    first: M,
+    checked: P,
 }
 
 /// Measures on a server's evaluator that `evaluator` makes of the keys.
@@ -119,9 +134,13 @@ fn with<'a, S: ClientScheme, E: Evaluator<Ciphertext = S::Ciphertext>>(
     before: Before,
     (encryptor, decryptor): (S::Encryptor, S::Decryptor),
     keys: S::EvaluationKeys,
-    evaluator: impl FnOnce(S::EvaluationKeys) -> Result<E, Failure>,
+    evaluators: Evaluators<
+        impl FnOnce(S::EvaluationKeys) -> Result<E, Failure>,
+        impl FnOnce(E, Beside<'_, S>) -> Result<Vec<StepPrecision>, Failure>,
+    >,
     owner: Option<&'a Owner<S>>,
 ) -> Result<Measured, Failure> {
+    let Evaluators { first: evaluator, checked } = evaluators;
     let Before { watch, before_keygen, keygen_memory, keygen, evaluation_keys, mut rng } = before;
     let model = Model::<S>::encrypt(planned, &encryptor, &mut rng)?;
     watch.take();
@@ -153,8 +172,9 @@ fn with<'a, S: ClientScheme, E: Evaluator<Ciphertext = S::Ciphertext>>(
             encrypted: encrypted.value,
             paper: original.paper,
         });
+    let scores = scores.collect();
     let peaks = [before_keygen, keygen_memory, prepare_memory, evaluate_memory];
-    Ok(Measured {
+    let mut measured = Measured {
         samples: job.samples,
         runs: job.runs,
         batch,
@@ -185,10 +205,32 @@ fn with<'a, S: ClientScheme, E: Evaluator<Ciphertext = S::Ciphertext>>(
             encrypted: metric(&outputs)?,
         },
         agreement: agreement(&outputs, &clear, &original, &samples.targets),
-        scores: scores.collect(),
+        scores,
         steps: steps(planned, &log),
+        precision_missing: None,
         outputs: outputs::first(&clear, &outputs, &samples.targets)?,
-    })
+    };
+    if job.precision {
+        let Session { encryptor, decryptor, evaluator, prepared, mut rng, .. } = session;
+        // What was measured makes room for what is compared.
+        drop(prepared);
+        let sample = samples.inputs.rows(0, 1);
+        let by = Beside { planned, encryptor: &encryptor, decryptor, sample: &sample, rng: &mut rng };
+        note_precision(&mut measured, checked(evaluator, by));
+    }
+    Ok(measured)
+}
+
+/// The precision of each step goes into its record; where there is none, the measurements stay and the reason stands beside them.
+fn note_precision(measured: &mut Measured, found: Result<Vec<StepPrecision>, Failure>) {
+    match found {
+        Ok(found) => {
+            for (step, precision) in measured.steps.iter_mut().zip(&found) {
+                step.precision = Some(precision.into());
+            }
+        }
+        Err(reason) => measured.precision_missing = Some(reason.to_string()),
+    }
 }
 
 /// Passes of the clear executor before the evaluations, and as many after them.
@@ -408,6 +450,7 @@ fn steps<S: ClientScheme>(planned: &Planned<S>, log: &Log) -> Vec<StepRecord> {
             level_out: step.level_out,
             seconds: Spread::of(seconds),
             operations: counts(&cost.counts),
+            precision: None,
         })
         .collect()
 }

@@ -51,6 +51,9 @@ pub(crate) struct EstimatedMemory {
     pub(crate) values: u64,
     pub(crate) working: u64,
     pub(crate) program: u64,
+    /// What the process holds besides, once it has planned.
+    #[serde(default)]
+    pub(crate) process: u64,
     pub(crate) total: u64,
 }
 

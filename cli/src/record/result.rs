@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nn_layers::StepPrecision;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// JSON has no NaN and no infinity: both are written as null, and null is read as NaN.
@@ -26,6 +27,9 @@ pub(crate) struct Measured {
     pub(crate) agreement: Agreement,
     pub(crate) scores: Vec<ScoreRecord>,
     pub(crate) steps: Vec<StepRecord>,
+    /// Why the precision of the steps is missing where it was asked for.
+    #[serde(default)]
+    pub(crate) precision_missing: Option<String>,
     pub(crate) outputs: Vec<OutputSample>,
 }
 
@@ -172,6 +176,28 @@ pub(crate) struct StepRecord {
     pub(crate) level_out: Option<u32>,
     pub(crate) seconds: Spread,
     pub(crate) operations: BTreeMap<String, u64>,
+    /// How exact the values are after it, where that was asked for.
+    #[serde(default)]
+    pub(crate) precision: Option<PrecisionRecord>,
+}
+
+/// How exact the values after a step are, over all elements of the first sample's tensor. Bits are -log2 of the error relative to `rms`;
+/// absent when there is no error at all.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct PrecisionRecord {
+    /// By the largest error.
+    pub(crate) worst_bits: Option<f64>,
+    /// By the root mean square of the errors.
+    pub(crate) typical_bits: Option<f64>,
+    /// Root mean square of the elements in the clear.
+    #[serde(deserialize_with = "finite_or_nan")]
+    pub(crate) rms: f64,
+}
+
+impl From<&StepPrecision> for PrecisionRecord {
+    fn from(step: &StepPrecision) -> Self {
+        Self { worst_bits: step.worst_bits(), typical_bits: step.typical_bits(), rms: step.rms }
+    }
 }
 
 /// Outputs of one sample, of long ones the first; none where a number is not finite.

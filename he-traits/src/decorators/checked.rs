@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use num_complex::Complex64;
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 
@@ -50,13 +51,27 @@ impl<D> Checker<D> {
     }
 }
 
+impl<D: Decryptor> Checker<D> {
+    /// All slots of a value, decrypted and as the clear run has them: for whoever knows which slots count.
+    ///
+    /// # Errors
+    /// As [`Decryptor::decrypt_complex`]; [`Error::Shape`] when the two sides differ in slots.
+    pub fn both_sides<'a>(
+        &self,
+        (encrypted, clear): &'a (D::Ciphertext, ClearCiphertext),
+    ) -> Result<(Vec<Complex64>, &'a [Complex64])> {
+        let decrypted = self.decryptor.decrypt_complex(encrypted)?;
+        super::hooked::count("decryption", clear.slots().len(), decrypted.len())?;
+        Ok((decrypted, clear.slots()))
+    }
+}
+
 impl<D: Decryptor> Hook<(D::Ciphertext, ClearCiphertext)> for Checker<D> {
     fn after(&self, call: &Call, results: &[&(D::Ciphertext, ClearCiphertext)], _: Duration) -> Result<()> {
-        for (encrypted, clear) in results {
-            let decrypted = self.decryptor.decrypt_complex(encrypted)?;
-            super::hooked::count("decryption", clear.slots().len(), decrypted.len())?;
+        for result in results {
+            let (decrypted, clear) = self.both_sides(result)?;
             let (mut slot, mut error, mut largest) = (0, 0.0, 0.0_f64);
-            for (i, (right, got)) in clear.slots().iter().zip(&decrypted).enumerate() {
+            for (i, (right, got)) in clear.iter().zip(&decrypted).enumerate() {
                 largest = largest.max(right.norm());
                 let apart = (right - got).norm();
                 let apart = if apart.is_nan() { f64::INFINITY } else { apart };

@@ -48,6 +48,11 @@ where
         &self.inner
     }
 
+    /// The evaluator inside, without the way to the owner.
+    pub fn into_inner(self) -> E {
+        self.inner
+    }
+
     /// The cost until now.
     pub fn trips(&self) -> RoundTrips {
         *self.trips.lock().unwrap_or_else(PoisonError::into_inner)

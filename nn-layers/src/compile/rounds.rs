@@ -10,7 +10,7 @@ use crate::approx::Degree;
 use crate::error::{Error, Result};
 use crate::fold::Folded;
 use crate::plan::Plan;
-use crate::program::{Packing, Program};
+use crate::program::{Packed, Program};
 
 /// Slots of the largest ring that is tried.
 const MOST_SLOTS: usize = 1 << 16;
@@ -57,7 +57,7 @@ impl Source<'_> {
                 )))
             }));
         };
-        let program = Program::new(&folded, functions, self.weights, &profile)?;
+        let program = Program::new(&folded, functions, self.weights, &profile, self.options.packing)?;
         Ok(Compiled { params, profile, program: self.finished(program)? })
     }
 
@@ -68,7 +68,7 @@ impl Source<'_> {
         requirements: &Requirements,
     ) -> Result<Option<Candidate<S>>> {
         let full = Plan::new(folded, None)?.depth().max(1);
-        let mut packing: Option<(usize, Packing)> = None;
+        let mut packed: Option<(usize, Packed<'_>)> = None;
         let mut best: Option<Candidate<S>> = None;
         let mut late = None;
         for depth in 1..=full + 1 {
@@ -78,12 +78,14 @@ impl Source<'_> {
                 Err(_) => break,
             };
             let profile = S::profile(&params)?.with_round_trips(requirements.bound);
-            let (slots, packing) =
-                packing.get_or_insert_with(|| (profile.slots, Packing::new(folded, &profile)));
+            let (slots, packed) = match &mut packed {
+                Some(packed) => packed,
+                none => none.insert((profile.slots, Packed::new(folded, &profile, self.options.packing)?)),
+            };
             if profile.slots != *slots {
                 break;
             }
-            let plan = match packing.plan(folded, &profile) {
+            let plan = match packed.plan(&profile) {
                 Ok(plan) => plan,
                 Err(error @ Error::Levels { .. }) => {
                     late = Some(error);

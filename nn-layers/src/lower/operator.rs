@@ -173,6 +173,17 @@ impl Operator {
         }
     }
 
+    /// Whether most entries of a row are there, judged by the first, the middle and the last row: a fully connected layer.
+    pub(crate) fn is_dense(&self) -> bool {
+        let columns = self.columns();
+        let filled = |row: usize| {
+            let mut count = 0;
+            self.row(row, &mut |_, _| count += 1);
+            2 * count > columns
+        };
+        !self.is_placed() && [0, self.rows / 2, self.rows.saturating_sub(1)].into_iter().all(filled)
+    }
+
     /// Number of non-zero entries.
     pub fn entries(&self) -> u64 {
         let mut count = 0;

@@ -68,9 +68,18 @@ impl<'a> Choice<'a> {
         if self.profile.linear == LinearStyle::Matrix {
             return Layout::dense(shape, slots);
         }
-        let mut candidates = candidates(shape, terms, slots);
+        let cheapest = self.cheapest(candidates(shape, terms, slots), terms);
+        cheapest.unwrap_or_else(|| Layout::dense(shape, slots))
+    }
+
+    /// The cheapest of the candidates for the sum of `terms`, the first where several are.
+    pub(crate) fn cheapest(
+        &mut self,
+        mut candidates: Vec<Layout>,
+        terms: &[(&Operator, &Layout)],
+    ) -> Option<Layout> {
         if candidates.len() <= 1 {
-            return candidates.pop().unwrap_or_else(|| Layout::dense(shape, slots));
+            return candidates.pop();
         }
         let mut best: Option<(f64, Layout)> = None;
         for candidate in candidates {
@@ -80,7 +89,7 @@ impl<'a> Choice<'a> {
                 best = Some((seconds, candidate));
             }
         }
-        best.map_or_else(|| Layout::dense(shape, slots), |(_, layout)| layout)
+        best.map(|(_, layout)| layout)
     }
 
     /// Rough cost of a map at the level in which layouts are compared.
@@ -105,7 +114,7 @@ impl<'a> Choice<'a> {
         for element in 0..operator.rows() {
             let row = output.place(element);
             operator.row(element, &mut |column, _| {
-                let column = input.place(column);
+                let column = input.place_for(column, row);
                 let pair = row / slots * in_blocks + column / slots;
                 let step = (column % input.period() + large - row % output.period()) % modulus;
                 if let Some(mark) = self.seen.get_mut(pair * modulus + step) {

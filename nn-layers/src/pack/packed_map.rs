@@ -6,7 +6,7 @@ use super::Layout;
 use crate::lower::Operator;
 
 /// The generator that a scheme sees: rows are places of the output layout, columns those of the input layout. Places
-/// without an element have empty rows and columns.
+/// without an element have empty rows and columns. Of an element at several places, each row reads one.
 #[derive(Debug, Clone)]
 pub struct PackedMap {
     operator: Operator,
@@ -32,13 +32,13 @@ impl Generator for PackedMap {
 
     fn row(&self, row: usize, visit: &mut dyn FnMut(usize, Complex64)) {
         if let Some(element) = self.output.element(row) {
-            self.operator.row(element, &mut |column, entry| visit(self.input.place(column), entry));
+            self.operator.row(element, &mut |column, entry| visit(self.input.place_for(column, row), entry));
         }
     }
 
     fn entry(&self, row: usize, column: usize) -> Complex64 {
         match (self.output.element(row), self.input.element(column)) {
-            (Some(row), Some(column)) => self.operator.entry(row, column),
+            (Some(to), Some(from)) if self.input.is_read_for(column, row) => self.operator.entry(to, from),
             _ => Complex64::ZERO,
         }
     }

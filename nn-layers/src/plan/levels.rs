@@ -33,6 +33,8 @@ fn reads_of(step: &FoldedStep, stays: impl Fn(ValueId) -> bool) -> Result<Reads>
             let depth = function.polynomial()?.map_or(0, |polynomial| polynomial.depth());
             vec![(input.index(), depth)]
         }
+        // The mask takes a level.
+        FoldedKind::SumColumns { input } => vec![(input.index(), 1)],
         FoldedKind::Product(operands) => {
             operands.iter().map(|value| (value.index(), if stays(*value) { 1 } else { 2 })).collect()
         }

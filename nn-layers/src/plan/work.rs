@@ -13,6 +13,9 @@ pub(crate) struct StepWork {
     products: f64,
     /// Sums of two ciphertexts.
     additions: f64,
+    /// Rotations outside of maps, and products with masks.
+    rotations: f64,
+    masks: f64,
 }
 
 impl StepWork {
@@ -37,7 +40,7 @@ impl StepWork {
                     (!added).then(|| choice.work(operator, input, output))
                 });
                 let maps: Vec<MapWork> = maps.collect();
-                StepWork { additions: blocks * terms.len() as f64, maps, products: 0.0 }
+                StepWork { additions: blocks * terms.len() as f64, maps, ..StepWork::default() }
             }
             FoldedKind::Product(_) => StepWork { products: blocks, ..StepWork::default() },
             FoldedKind::Pointwise { function, .. } => {
@@ -45,7 +48,11 @@ impl StepWork {
                     Ok(Some(polynomial)) => he_traits::polynomial::products(&polynomial) as f64,
                     _ => 0.0,
                 };
-                StepWork { products: blocks * products, additions: blocks * products, maps: Vec::new() }
+                StepWork { products: blocks * products, additions: blocks * products, ..StepWork::default() }
+            }
+            FoldedKind::SumColumns { .. } => {
+                let rotations = 2.0 * blocks * f64::from(output.copies().max(1).ilog2());
+                StepWork { rotations, additions: rotations, masks: blocks, ..StepWork::default() }
             }
         }
     }
@@ -54,6 +61,8 @@ impl StepWork {
     pub(crate) fn seconds(&self, costs: &Costs, [before, after]: [Level; 2]) -> f64 {
         let maps: f64 = self.maps.iter().map(|map| map.seconds(costs, before)).sum();
         let product = costs.mul.at(before) + costs.rescale.at(before);
-        maps + self.products * product + self.additions * costs.add.at(after)
+        let rotations = self.rotations * costs.rotate.at(before);
+        let masks = self.masks * (costs.mul_plain.at(before) + costs.rescale.at(before));
+        maps + rotations + masks + self.products * product + self.additions * costs.add.at(after)
     }
 }

@@ -1,36 +1,40 @@
 //! Packing and lowering: a folded network becomes a program for one profile.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use he_traits::{Level, LinearMap, Profile};
 
 use super::fuse::{Parts, new_number, renumber};
-use super::{Program, Step, StepKind, Term};
+use super::{Program, Step, StepKind, SumColumns, Term, revolver};
 use crate::approx::Functions;
 use crate::error::{Error, Result};
 use crate::fold::{Folded, FoldedKind, FoldedStep, ValueId};
 use crate::lower::Operator;
-use crate::pack::{Choice, Layout, PackedMap, input_layout};
+use crate::pack::{Choice, Layout, PackedMap, Packing, input_layout};
 use crate::plan::{Plan, StepWork};
 use crate::weights::Weights;
 
 impl Program {
-    /// The program of a folded network for ciphertexts as `profile` describes them. Where the profile states a refresh, values are refreshed
-    /// at the places where that costs least.
+    /// The program of a folded network for ciphertexts as `profile` describes them, with values that lie as `packing` says. Where the profile
+    /// states a refresh, values are refreshed at the places where that costs least.
     ///
     /// # Errors
-    /// [`Error::Levels`] when the profile has too few levels, [`Error::Step`] when a map cannot be scheduled.
+    /// [`Error::Levels`] when the profile has too few levels, [`Error::Step`] when a map cannot be scheduled, [`Error::Packing`] when the
+    /// network or the profile does not take the packing.
     pub fn new(
         folded: &Folded,
         functions: Functions,
         weights: &Weights,
         profile: &Profile,
+        packing: Packing,
     ) -> Result<Program> {
-        let packing = Packing::new(folded, profile);
-        let plan = packing.plan(folded, profile)?;
+        let packed = Packed::new(folded, profile, packing)?;
+        let plan = packed.plan(profile)?;
+        let folded = packed.folded();
         let input_level = plan.input_level(folded, profile)?;
-        let packed = &packing.layouts;
+        let packed = &packed.layouts;
         let mut parts = Parts {
             steps: Vec::with_capacity(folded.steps.len() + plan.refreshes()),
             layouts: vec![at(packed, ValueId::INPUT).clone()],
@@ -80,31 +84,46 @@ fn at(layouts: &[Layout], value: ValueId) -> &Layout {
 }
 
 /// A folded network packed for a profile.
-pub(crate) struct Packing {
+pub(crate) struct Packed<'a> {
+    /// Its steps, with those that the packing adds.
+    folded: Cow<'a, Folded>,
     /// The layouts of all values: the input's, then one for each step.
     layouts: Vec<Layout>,
     /// What each step computes, counted where plans are to be weighed.
     work: Vec<StepWork>,
 }
 
-impl Packing {
-    pub(crate) fn new(folded: &Folded, profile: &Profile) -> Packing {
+impl<'a> Packed<'a> {
+    /// # Errors
+    /// [`Error::Packing`] when the network or the profile does not take the packing.
+    pub(crate) fn new(folded: &'a Folded, profile: &Profile, packing: Packing) -> Result<Packed<'a>> {
         // Costs of rotations and products grow alike with the level, so that a level in the middle serves to compare layouts.
         let middle = profile.top.get().map_or(Level::UNBOUNDED, |top| Level::new(top / 2));
         let mut choice = Choice::new(profile, middle);
-        let layouts = layouts(folded, profile, &mut choice);
+        let (folded, layouts) = match packing {
+            Packing::Multiplexed => (Cow::Borrowed(folded), layouts(folded, profile, &mut choice)),
+            Packing::VolleyRevolver => {
+                let (folded, layouts) = revolver::arrange(folded, profile, &mut choice)?;
+                (Cow::Owned(folded), layouts)
+            }
+        };
         let work = match profile.refresh {
-            Some(_) => StepWork::of_all(folded, &layouts, &mut choice),
+            Some(_) => StepWork::of_all(&folded, &layouts, &mut choice),
             None => Vec::new(),
         };
-        Packing { layouts, work }
+        Ok(Packed { folded, layouts, work })
+    }
+
+    /// The steps that are planned.
+    pub(crate) fn folded(&self) -> &Folded {
+        &self.folded
     }
 
     /// Levels and refreshes for a profile of as many slots.
-    pub(crate) fn plan(&self, folded: &Folded, profile: &Profile) -> Result<Plan> {
+    pub(crate) fn plan(&self, profile: &Profile) -> Result<Plan> {
         match &profile.refresh {
-            Some(_) => Plan::with_refreshes(folded, &self.layouts, &self.work, profile),
-            None => Plan::new(folded, Some(&self.layouts)),
+            Some(_) => Plan::with_refreshes(&self.folded, &self.layouts, &self.work, profile),
+            None => Plan::new(&self.folded, Some(&self.layouts)),
         }
     }
 }
@@ -119,7 +138,9 @@ fn layouts(folded: &Folded, profile: &Profile, choice: &mut Choice<'_>) -> Vec<L
             FoldedKind::Affine { .. } if let Some(other) = shared.get(&ValueId(index + 1)) => {
                 at(&layouts, *other).with_shape(&step.shape)
             }
-            FoldedKind::Pointwise { input, .. } => at(&layouts, *input).with_shape(&step.shape),
+            FoldedKind::Pointwise { input, .. } | FoldedKind::SumColumns { input } => {
+                at(&layouts, *input).with_shape(&step.shape)
+            }
             FoldedKind::Affine { terms, .. } => {
                 let terms: Vec<(&Operator, &Layout)> =
                     terms.iter().map(|(value, operator)| (operator, at(&layouts, *value))).collect();
@@ -132,7 +153,7 @@ fn layouts(folded: &Folded, profile: &Profile, choice: &mut Choice<'_>) -> Vec<L
 }
 
 /// For the later operand of a product, where a map makes it: the value whose places it takes, so that nothing moves between them.
-fn shared_places(folded: &Folded) -> BTreeMap<ValueId, ValueId> {
+pub(super) fn shared_places(folded: &Folded) -> BTreeMap<ValueId, ValueId> {
     let pairs = folded.steps.iter().filter_map(|step| match &step.kind {
         FoldedKind::Product([a, b]) if a != b => Some((*a.max(b), *a.min(b))),
         _ => None,
@@ -170,6 +191,9 @@ fn lower(
                 terms.iter().map(|(value, operator)| term(*value, operator)).collect::<Result<Vec<_>>>()?;
             let bias = if bias.is_empty() { None } else { Some(output.pack(bias)?) };
             Ok(StepKind::Linear { terms, bias, function: None })
+        }
+        FoldedKind::SumColumns { input } => {
+            Ok(StepKind::SumColumns { input: *input, sum: SumColumns::new(at(layouts, *input).row()) })
         }
         FoldedKind::Pointwise { input, function } => Ok(match function.polynomial()? {
             Some(polynomial) => StepKind::Polynomial { input: *input, polynomial },

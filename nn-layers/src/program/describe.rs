@@ -36,6 +36,9 @@ impl Program {
             let rotations = match &step.kind {
                 StepKind::Linear { terms, .. } => terms.iter().flat_map(rotations).collect(),
                 StepKind::Product { operands, .. } => operands.iter().flat_map(rotations).collect(),
+                StepKind::SumColumns { sum, .. } => {
+                    sum.rotations().map(|step| step.normalised(self.slots)).collect()
+                }
                 _ => std::collections::BTreeSet::new(),
             };
             let (blocks, layout_words) = match &step.kind {
@@ -73,6 +76,7 @@ fn operation(kind: &StepKind) -> String {
         StepKind::Polynomial { polynomial, .. } => format!("polynomial of degree {}", polynomial.degree()),
         StepKind::Exact { function, .. } => function.name().to_owned(),
         StepKind::Product { .. } => "product".to_owned(),
+        StepKind::SumColumns { sum, .. } => format!("sums over {} columns", sum.columns()),
         StepKind::Refresh { values } => match values.len() {
             1 => "refresh of a value".to_owned(),
             count => format!("refresh of {count} values"),
@@ -95,8 +99,10 @@ fn layout_in_words(layout: &Layout) -> String {
     let shape: Vec<String> = layout.shape().iter().map(usize::to_string).collect();
     let shape = shape.join(" x ");
     match (layout.gap(), layout.phases()) {
+        (1, 1) if layout.copies() > 1 => format!("{shape}, a column of {}", layout.copies()),
         (1, 1) => shape,
         (1, phases) => format!("{shape}, split {phases} x {phases}"),
+        (gap, _) if layout.shared() == 1 => format!("{shape}, gap {gap}, a plane each"),
         (gap, _) => format!("{shape}, gap {gap}"),
     }
 }

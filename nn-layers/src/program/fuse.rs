@@ -86,7 +86,9 @@ pub(super) fn renumber(kind: &mut StepKind, numbers: &[ValueId]) {
                 *value = new_number(*value, numbers);
             }
         }
-        StepKind::Polynomial { input, .. } | StepKind::Exact { input, .. } => {
+        StepKind::Polynomial { input, .. }
+        | StepKind::Exact { input, .. }
+        | StepKind::SumColumns { input, .. } => {
             *input = new_number(*input, numbers);
         }
         StepKind::Refresh { values } => {

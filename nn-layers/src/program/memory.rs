@@ -1,11 +1,11 @@
 //! What a run of a program holds at its peak.
 
-use he_traits::{Keep, Level, Profile};
+use he_traits::{Keep, Level, Profile, Schedule};
 use serde::{Deserialize, Serialize};
 
 use super::{Program, Step, StepKind, Term};
 use crate::fold::ValueId;
-use crate::keeping::{Keeping, MapCost};
+use crate::keeping::{Keeping, MapCost, MapId};
 
 /// Bytes that a run holds at its peak, by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ impl MemoryEstimate {
     }
 }
 
+/// Bytes of rotated operands or sums that a map holds at once: backends work through more of them in portions.
+const MOST_SUMS: f64 = 2e9;
+
 impl Program {
     /// What a run over so many samples holds, with evaluation keys of so many bytes and maps kept as `keeping` says.
     pub fn memory(
@@ -45,22 +48,56 @@ impl Program {
             ..MemoryEstimate::default()
         };
         for MapCost { map, bytes, .. } in self.map_costs(profile) {
-            let level = self.steps.get(map.step).and_then(|step| step.before.get());
+            let level = self.steps.get(map.step).map_or(self.input_level, |step| step.before);
             match keeping.of(map) {
                 Keep::Encoded => memory.encoded += bytes,
-                // One limb's worth each.
-                Keep::Values => memory.values += bytes / level.map_or(1.0, |level| f64::from(level) + 1.0),
+                // Masks are few, beside the diagonals that are made of them.
+                Keep::Values if profile.masks_kept_once && self.masks_alone(map) => {}
+                // A polynomial of one limb each, half of the smallest ciphertext.
+                Keep::Values => {
+                    let polynomial = 0.5 * profile.sizes.ciphertext.at(Level::ZERO);
+                    memory.values += bytes * polynomial / profile.sizes.factor.at(level).max(1.0);
+                }
             }
         }
         memory
     }
 
-    /// The most that values and the step at work take: live ciphertexts, and for a step by rotations the decomposed operands, each as
-    /// large as half a key.
-    fn working(&self, profile: &Profile, samples: usize) -> f64 {
-        let bytes = |value: ValueId, level: Level| {
-            (samples * self.layout(value).blocks()) as f64 * profile.sizes.ciphertext.at(level)
+    /// Whether each diagonal of a map is a number times a mask: between images of which every ciphertext holds one channel, or one part of one.
+    fn masks_alone(&self, map: MapId) -> bool {
+        let term = self.steps.get(map.step).and_then(|step| step.terms().get(map.term));
+        let one_plane = |value: ValueId| {
+            let layout = self.layout(value);
+            layout.gap() == 1 && layout.plane() >= layout.slots()
         };
+        term.is_some_and(|term| one_plane(term.value()) && one_plane(ValueId(map.step + 1)))
+    }
+
+    /// The most that values and the step at work take: live ciphertexts; for a step by rotations the decomposed operands, each as
+    /// large as half a key, and what is rotated or summed until the giant steps; for a polynomial the powers of its argument. Where every thread takes some samples through all steps, the others wait as inputs or are done.
+    fn working(&self, profile: &Profile, samples: usize) -> f64 {
+        match profile.values_per_thread {
+            Some(width) if samples > width => {
+                let together = samples.min(width * rayon::current_num_threads());
+                let bytes = |value: ValueId, level: Level| self.bytes(profile, value, level);
+                let ends = bytes(ValueId::INPUT, self.input_level)
+                    + bytes(self.output, self.steps.last().map_or(self.input_level, |step| step.after));
+                // A value lies side by side with the others of its thread for maps, and by itself for what is done on it alone.
+                samples as f64 * ends + 2.0 * self.working_together(profile, together)
+            }
+            _ => self.working_together(profile, samples),
+        }
+    }
+
+    /// Bytes of a value of one sample.
+    fn bytes(&self, profile: &Profile, value: ValueId, level: Level) -> f64 {
+        let layout = self.layout(value);
+        layout.blocks() as f64 * profile.sizes.ciphertext.at(level) * profile.share(layout.period())
+    }
+
+    /// As [`Program::working`], of samples that go through the steps side by side.
+    fn working_together(&self, profile: &Profile, samples: usize) -> f64 {
+        let bytes = |value: ValueId, level: Level| samples as f64 * self.bytes(profile, value, level);
         let mut last_read = vec![0; self.steps.len() + 1];
         for (index, step) in self.steps.iter().enumerate() {
             for value in step.inputs() {
@@ -74,16 +111,34 @@ impl Program {
             // What is refreshed counts with its highest level.
             self.steps.iter().filter(refreshed).map(|step| step.after).fold(made, Level::max)
         };
-        let decomposed = |step: &Step, term: &Term| match term {
-            Term::Mapped { value, .. } => {
-                self.layout(*value).blocks() as f64 * 0.5 * profile.sizes.key.at(step.before)
+        let held = |step: &Step, term: &Term| match term {
+            Term::Mapped { value, map, schedule, .. } => {
+                let decomposed =
+                    self.layout(*value).blocks() as f64 * 0.5 * profile.sizes.key.at(step.before);
+                let Schedule::Diagonals(schedule) = schedule else { return decomposed };
+                let out_blocks = map.geometry(self.slots).map_or(1, |geometry| geometry.out_blocks);
+                let rotated = schedule.baby.len() * self.layout(*value).blocks();
+                let sums = schedule.giant.len() * out_blocks;
+                let each = 2.0 * profile.sizes.factor.at(step.before);
+                decomposed + (each * rotated.max(sums) as f64).min(MOST_SUMS)
             }
             Term::Value(_) => 0.0,
+        };
+        let powers = |step: &Step| match &step.kind {
+            StepKind::Polynomial { input, polynomial } => {
+                let terms = (polynomial.degree() + 1) as f64;
+                let side_by_side = self.layout(*input).blocks().min(rayon::current_num_threads());
+                let powers = 2.0 * terms.sqrt() + terms.log2();
+                side_by_side as f64
+                    * (powers * profile.sizes.ciphertext.at(step.before)
+                        + 0.5 * profile.sizes.key.at(step.before))
+            }
+            _ => 0.0,
         };
         let at_step = |(index, step): (usize, &Step)| {
             let live = last_read.iter().enumerate().take(index + 1).filter(|(_, last)| **last >= index);
             let live: f64 = live.map(|(value, _)| bytes(ValueId(value), level_of(value))).sum();
-            let scratch = step.terms().iter().map(|term| decomposed(step, term)).fold(0.0, f64::max);
+            let scratch = step.terms().iter().map(|term| held(step, term)).fold(powers(step), f64::max);
             let made = match step.kind {
                 StepKind::Refresh { .. } => {
                     (samples * self.refreshed(step)) as f64 * profile.sizes.ciphertext.at(step.after)

@@ -84,7 +84,7 @@ impl Program {
         let evaluator = Symbolic::new(profile.clone());
         let prepared = prepare(&evaluator)?;
         let setup = evaluator.take_record();
-        let input = evaluator.input(self.input_level)?;
+        let input = evaluator.periodic_input(self.input_level, self.input_layout().period())?;
         let inputs = vec![vec![input; self.input_layout().blocks()]; samples];
         let mut run = SymbolicRun {
             needs: setup.needs,

@@ -56,6 +56,10 @@ pub(super) fn run_step<E: Evaluator>(
         (PreparedStep::Pointwise(input), StepKind::Exact { function, .. }) => {
             apply_exactly(e, at(input), *function)
         }
+        (PreparedStep::SumColumns(input, mask), StepKind::SumColumns { sum, .. }) => {
+            let x = at_level(e, at(input), step.before)?;
+            x.par_iter().map(|x| sum.run(e, x, mask)).collect()
+        }
         (_, _) => {
             Err(he_traits::Error::shape("run", "steps as they were prepared", "another program's steps"))
         }

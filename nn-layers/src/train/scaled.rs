@@ -16,8 +16,8 @@ use crate::weights::Weights;
 
 /// Weights drawn from a seed and scaled on `inputs`, layer after layer (as in layer-sequential unit-variance initialisation, Mishkin and
 /// Matas 2016): what a convolution or fully connected layer gives gets a mean of zero and a variance of one, a normalisation gets the
-/// figures of its own input, and polynomials get coefficients near those of a soft rectifier. Outputs then differ from input to input,
-/// values stay moderate at any depth (arguments of cubic gates get a smaller deviation, for that reason), and an encrypted run has to get every layer right to reproduce them.
+/// figures of its own input, and polynomials are lines that bend a little. Outputs then differ from input to input,
+/// values stay moderate at any depth (what leads to cubic gates is kept small, for that reason), and an encrypted run has to get every layer right to reproduce them.
 ///
 /// # Shapes
 /// `inputs` is `[N, ..]` with the network's input shape.
@@ -45,8 +45,9 @@ pub fn scaled(network: &Network, inputs: &Tensor, seed: u64) -> Result<Weights> 
     Ok(draw.weights.iter().map(|(name, tensor)| (name.to_owned(), single(tensor))).collect())
 }
 
-/// Standard deviation of what a cubic gate takes: outside of about -4 to 4 it is no sigmoid any more, grows, and the product behind it with it, so
-/// that an input a little larger than those that the weights were scaled on would make all values explode.
+/// Root mean square of what layers on the way to a cubic gate give. Outside of about -4 to 4 a gate is no sigmoid any more: it grows, and the
+/// product behind it with it. So these layers keep to it about zero: with a mean taken away and the rest made large, an input a few times
+/// larger than those that the weights were scaled on would make all values explode.
 const GATED: f64 = 0.5;
 
 struct Draw<'a> {
@@ -67,9 +68,15 @@ impl Draw<'_> {
         match (node.layer(), inputs) {
             (Layer::Conv2d(_) | Layer::Linear(_), _) => {
                 let value = self.value(node, inputs)?;
-                let gated = |reader: &Node| matches!(reader.layer(), Layer::LearnedCubic(_));
-                let deviation = if self.network.readers(node.id()).any(gated) { GATED } else { 1.0 };
-                self.scale(node, inputs, &value, deviation)?;
+                let (mut figures, mut deviation) = (figures(&value), 1.0);
+                if self.only_gates(node.id()) {
+                    deviation = GATED;
+                    figures.iter_mut().for_each(|[mean, variance]| {
+                        *variance += *mean * *mean;
+                        *mean = 0.0;
+                    });
+                }
+                self.scale(node, inputs, figures, deviation)?;
             }
             (Layer::BatchNorm(_), [input]) => {
                 let figures = figures(input);
@@ -84,6 +91,19 @@ impl Draw<'_> {
         self.value(node, inputs)
     }
 
+    /// Whether nothing but gates depends on a value, by way of layers and functions of it alone.
+    fn only_gates(&self, value: NodeId) -> bool {
+        let gates = |reader: &Node| match reader.layer() {
+            Layer::LearnedCubic(_) => true,
+            Layer::Conv2d(_) | Layer::Linear(_) | Layer::LearnedPolynomial(_) | Layer::Activation(_) => {
+                self.only_gates(reader.id())
+            }
+            _ => false,
+        };
+        let mut readers = self.network.readers(value).peekable();
+        readers.peek().is_some() && readers.all(gates)
+    }
+
     fn value(&self, node: &Node, inputs: &[&Tensor]) -> Result<Tensor> {
         let parameters = self.weights.of_node(self.network, node)?;
         clear::layer(node.layer(), inputs, &parameters)
@@ -93,9 +113,10 @@ impl Draw<'_> {
         let count: usize = shape.iter().product();
         let mut near = |middle: f64, by: f64| self.rng.random_range(middle - by..=middle + by);
         let values: Vec<f64> = match (layer, name.rsplit('.').next()) {
-            // A x^2 + b x + c, lowest power first.
+            // A x^2 + b x + c, lowest power first. A larger a would square what is large anew in every layer: an input three times as large
+            // as those that the weights were scaled on would overflow after twenty of them.
             (Layer::LearnedPolynomial(_), _) => {
-                (0..count).map(|k| [near(-0.1, 0.05), near(0.6, 0.1), near(0.25, 0.05)][k % 3]).collect()
+                (0..count).map(|k| [near(-0.1, 0.05), near(0.6, 0.1), near(0.05, 0.02)][k % 3]).collect()
             }
             // Near a sigmoid between -4 and 4.
             (Layer::LearnedCubic(_), _) => {
@@ -117,10 +138,17 @@ impl Draw<'_> {
 
     /// Gives each output channel a standard deviation of `deviation`, and a mean of zero where the layer has means to: a bias, or, for a fully connected
     /// layer without one, weights orthogonal to the mean of its inputs.
-    fn scale(&mut self, node: &Node, inputs: &[&Tensor], value: &Tensor, deviation: f64) -> Result<()> {
+    ///
+    /// `figures` are mean and variance of each channel as the weights are now.
+    fn scale(
+        &mut self,
+        node: &Node,
+        inputs: &[&Tensor],
+        mut figures: Vec<[f64; 2]>,
+        deviation: f64,
+    ) -> Result<()> {
         let (weight, bias) = (format!("{}.weight", node.name()), format!("{}.bias", node.name()));
         let Some(mut tensor) = self.weights.get(&weight).cloned() else { return Ok(()) };
-        let mut figures = figures(value);
         let row = tensor.data().len() / figures.len().max(1);
         let has_bias = self.weights.get(&bias).is_some();
         if let (false, Layer::Linear(_), [input]) = (has_bias, node.layer(), inputs) {

@@ -8,7 +8,7 @@ use super::{Symbolic, SymbolicAddend, SymbolicCiphertext, SymbolicFactor};
 use crate::capability::{Complex, Exact, Function, Parts, Refresh};
 use crate::defaults::is_small_integer;
 use crate::{
-    Cost, Diagonal, EncryptedMatrix, Error, Evaluator, Keep, Level, LinearMap, Polynomial, Profile, Result,
+    Diagonal, EncryptedMatrix, Error, Evaluator, Keep, Level, LinearMap, Polynomial, Profile, Result,
     Schedule, Step, polynomial,
 };
 
@@ -27,7 +27,8 @@ impl Symbolic {
     }
 
     /// One term of a `combine` to level `to`: whether it costs a product with a constant, and the levels are right.
-    fn term(&self, coefficient: f64, position: usize, from: Level, to: Level) -> Result<()> {
+    fn term(&self, coefficient: f64, position: usize, x: SymbolicCiphertext, to: Level) -> Result<()> {
+        let from = x.level;
         if !coefficient.is_finite() {
             return Err(Error::Value {
                 op: "combine",
@@ -44,9 +45,9 @@ impl Symbolic {
                 return Err(Error::LevelExhausted { op: "combine", level: from, needs: 1 });
             }
             let doublings = coefficient.abs().max(1.0).log2() as u64;
-            self.additions(doublings, from);
+            self.additions(doublings, x);
         } else if coefficient != 1.0 || from != to {
-            self.plain_products(1, from);
+            self.plain_products(1, x);
         }
         Ok(())
     }
@@ -63,7 +64,7 @@ impl Evaluator for Symbolic {
     }
 
     fn level(&self, x: &SymbolicCiphertext) -> Level {
-        x.0
+        x.level
     }
 
     fn encode_factor(&self, values: &Diagonal, at: Level) -> Result<SymbolicFactor> {
@@ -76,9 +77,10 @@ impl Evaluator for Symbolic {
     }
 
     fn add(&self, a: &SymbolicCiphertext, b: &SymbolicCiphertext) -> Result<SymbolicCiphertext> {
-        a.0.same("add", b.0)?;
-        self.additions(1, a.0);
-        Ok(*a)
+        a.level.same("add", b.level)?;
+        let sum = a.with(*b);
+        self.additions(1, sum);
+        Ok(sum)
     }
 
     fn neg(&self, a: &SymbolicCiphertext) -> Result<SymbolicCiphertext> {
@@ -86,8 +88,8 @@ impl Evaluator for Symbolic {
     }
 
     fn add_plain(&self, a: &SymbolicCiphertext, b: &SymbolicAddend) -> Result<SymbolicCiphertext> {
-        a.0.same("add_plain", b.0)?;
-        self.additions(1, a.0);
+        a.level.same("add_plain", b.0)?;
+        self.additions(1, *a);
         Ok(*a)
     }
 
@@ -127,14 +129,15 @@ impl Evaluator for Symbolic {
     }
 
     fn sub(&self, a: &SymbolicCiphertext, b: &SymbolicCiphertext) -> Result<SymbolicCiphertext> {
-        a.0.same("sub", b.0)?;
-        self.additions(1, a.0);
-        Ok(*a)
+        a.level.same("sub", b.level)?;
+        let difference = a.with(*b);
+        self.additions(1, difference);
+        Ok(difference)
     }
 
     fn add_scalar(&self, a: &SymbolicCiphertext, constant: f64) -> Result<SymbolicCiphertext> {
         Diagonal::Constant(constant).check("add_scalar", self.profile.slots)?;
-        self.additions(1, a.0);
+        self.additions(1, *a);
         Ok(*a)
     }
 
@@ -142,22 +145,22 @@ impl Evaluator for Symbolic {
         let slots = self.profile.slots;
         let distinct: BTreeSet<usize> =
             steps.iter().map(|step| step.normalised(slots)).filter(|step| *step != 0).collect();
-        self.rotations(distinct.len() as u64, a.0);
+        self.rotations(distinct.len() as u64, *a);
         let mut record = self.lock();
-        distinct.iter().for_each(|step| record.needs.rotate(*step, a.0));
+        distinct.iter().for_each(|step| record.needs.rotate(*step, a.level));
         Ok(vec![*a; steps.len()])
     }
 
     fn drop_to(&self, a: &SymbolicCiphertext, to: Level) -> Result<SymbolicCiphertext> {
-        if self.profile.top.is_unbounded() || a.0 == to {
+        if self.profile.top.is_unbounded() || a.level == to {
             return Ok(*a);
         }
-        if to > a.0 {
-            return Err(Error::LevelRaise { op: "drop_to", from: a.0, to });
+        if to > a.level {
+            return Err(Error::LevelRaise { op: "drop_to", from: a.level, to });
         }
-        self.plain_products(1, a.0);
-        self.rescale(1, a.0);
-        Ok(SymbolicCiphertext(to))
+        self.plain_products(1, *a);
+        self.rescale(1, *a);
+        Ok(a.at(to))
     }
 
     fn combine(
@@ -169,42 +172,49 @@ impl Evaluator for Symbolic {
         Diagonal::Constant(constant).check("combine", self.profile.slots)?;
         let to = if self.profile.top.is_unbounded() { Level::UNBOUNDED } else { to };
         for (position, (coefficient, x)) in terms.iter().enumerate() {
-            self.term(*coefficient, position, x.0, to)?;
+            self.term(*coefficient, position, **x, to)?;
         }
-        let highest = terms.iter().map(|(_, x)| x.0).max();
-        let highest = highest.ok_or_else(|| Error::shape("combine", "at least one term", "none"))?;
+        let highest = terms.iter().map(|(_, x)| x.level).max();
+        let sum = terms.iter().map(|(_, x)| **x).reduce(SymbolicCiphertext::with);
+        let (Some(highest), Some(sum)) = (highest, sum) else {
+            return Err(Error::shape("combine", "at least one term", "none"));
+        };
         if highest > to {
-            self.rescale(1, highest);
+            self.rescale(1, sum.at(highest));
         }
-        self.additions(terms.len() as u64 - 1 + u64::from(constant != 0.0), to);
-        Ok(SymbolicCiphertext(to))
+        self.additions(terms.len() as u64 - 1 + u64::from(constant != 0.0), sum.at(to));
+        Ok(sum.at(to))
     }
 
     fn mul_sum(&self, pairs: &[(&SymbolicCiphertext, &SymbolicCiphertext)]) -> Result<SymbolicCiphertext> {
-        let first = pairs.first().ok_or_else(|| Error::shape("mul_sum", "at least one pair", "none"))?.0.0;
+        let (first, _) = pairs.first().ok_or_else(|| Error::shape("mul_sum", "at least one pair", "none"))?;
+        let mut sum = **first;
         for (a, b) in pairs {
-            first.same("mul", a.0)?;
-            a.0.same("mul", b.0)?;
+            first.level.same("mul", a.level)?;
+            a.level.same("mul", b.level)?;
+            sum = sum.with(**a).with(**b);
         }
-        let to = first.spend("mul", 1)?;
-        self.sum_of_products(pairs.len() as u64, first);
-        self.additions(pairs.len() as u64 - 1, first);
-        self.rescale(1, first);
-        Ok(SymbolicCiphertext(to))
+        let to = first.level.spend("mul", 1)?;
+        self.sum_of_products(pairs.len() as u64, sum);
+        self.additions(pairs.len() as u64 - 1, sum);
+        self.rescale(1, sum);
+        Ok(sum.at(to))
     }
 
     fn mul_plain_sum(&self, pairs: &[(&SymbolicCiphertext, &SymbolicFactor)]) -> Result<SymbolicCiphertext> {
-        let first =
-            pairs.first().ok_or_else(|| Error::shape("mul_plain_sum", "at least one pair", "none"))?.0.0;
+        let (first, _) =
+            pairs.first().ok_or_else(|| Error::shape("mul_plain_sum", "at least one pair", "none"))?;
+        let mut sum = **first;
         for (a, b) in pairs {
-            first.same("mul_plain", a.0)?;
-            a.0.same("mul_plain", b.0)?;
+            first.level.same("mul_plain", a.level)?;
+            a.level.same("mul_plain", b.0)?;
+            sum = sum.with(**a);
         }
-        let to = first.spend("mul_plain", 1)?;
-        self.plain_products(pairs.len() as u64, first);
-        self.additions(pairs.len() as u64 - 1, first);
-        self.rescale(1, first);
-        Ok(SymbolicCiphertext(to))
+        let to = first.level.spend("mul_plain", 1)?;
+        self.plain_products(pairs.len() as u64, sum);
+        self.additions(pairs.len() as u64 - 1, sum);
+        self.rescale(1, sum);
+        Ok(sum.at(to))
     }
 
     fn polynomial(&self, x: &SymbolicCiphertext, polynomial: &Polynomial) -> Result<SymbolicCiphertext> {
@@ -229,11 +239,11 @@ impl Evaluator for Symbolic {
 struct Capability<'a>(&'a Symbolic);
 
 impl Capability<'_> {
-    fn exact(&self, x: Level) {
-        let symbolic = self.0;
-        let slots = symbolic.profile.slots as u64;
-        symbolic
-            .spend(slots, symbolic.profile.costs.exact_slot, x, |counts, times| counts.exact_slots += times);
+    fn exact(&self, x: SymbolicCiphertext) {
+        let profile = &self.0.profile;
+        let slots = if profile.repeats_once { x.period } else { profile.slots };
+        let seconds = profile.costs.exact_slot.at(x.level);
+        self.0.spend_seconds(slots as u64, seconds, |counts, times| counts.exact_slots += times);
     }
 }
 
@@ -244,34 +254,35 @@ impl Refresh<SymbolicCiphertext> for Capability<'_> {
             return Err(Error::LevelRaise { op: "refresh", from: refresh.highest_output, to });
         }
         for x in x {
-            if x.0 < refresh.lowest_input {
+            if x.level < refresh.lowest_input {
                 let needs = refresh.lowest_input.get().unwrap_or(0);
-                return Err(Error::LevelExhausted { op: "refresh", level: x.0, needs });
+                return Err(Error::LevelExhausted { op: "refresh", level: x.level, needs });
             }
-            self.0.spend(1, Cost::flat(refresh.seconds), x.0, |counts, times| counts.refreshes += times);
+            self.0.spend_seconds(1, refresh.seconds, |counts, times| counts.refreshes += times);
         }
-        Ok(vec![SymbolicCiphertext(to); x.len()])
+        Ok(x.iter().map(|x| x.at(to)).collect())
     }
 }
 
 impl Exact<SymbolicCiphertext> for Capability<'_> {
     fn apply(&self, x: &SymbolicCiphertext, _: Function) -> Result<SymbolicCiphertext> {
-        self.exact(x.0);
+        self.exact(*x);
         Ok(*x)
     }
 
     fn div(&self, a: &SymbolicCiphertext, b: &SymbolicCiphertext) -> Result<SymbolicCiphertext> {
-        a.0.same("div", b.0)?;
-        self.exact(a.0);
-        Ok(*a)
+        a.level.same("div", b.level)?;
+        let quotient = a.with(*b);
+        self.exact(quotient);
+        Ok(quotient)
     }
 }
 
 impl Complex<SymbolicCiphertext> for Capability<'_> {
     fn conjugate(&self, x: &SymbolicCiphertext) -> Result<SymbolicCiphertext> {
         let costs = self.0.profile.costs;
-        self.0.spend(1, costs.rotate, x.0, |counts, times| counts.conjugations += times);
-        self.0.lock().needs.conjugate(x.0);
+        self.0.spend(1, costs.rotate, *x, |counts, times| counts.conjugations += times);
+        self.0.lock().needs.conjugate(x.level);
         Ok(*x)
     }
 

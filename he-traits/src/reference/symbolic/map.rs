@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Symbolic, SymbolicCiphertext};
 use crate::{
-    BabyGiant, Cost, EncryptedMatrix, Error, Evaluator, Geometry, Keep, Level, LinearMap, Result, Schedule,
+    BabyGiant, EncryptedMatrix, Error, Evaluator, Geometry, Keep, Level, LinearMap, Result, Schedule,
 };
 
 /// A linear map of which only the work is known.
@@ -12,6 +12,10 @@ use crate::{
 pub struct SymbolicMap {
     in_blocks: usize,
     out_blocks: usize,
+    /// Slots of an operand before it repeats.
+    in_period: usize,
+    /// Slots of a result before it repeats.
+    out_period: usize,
     level: Level,
     work: Work,
 }
@@ -31,6 +35,8 @@ enum Work {
         additions: u64,
         /// Diagonals encoded on the fly.
         encodes: u64,
+        /// Slots of the diagonals before they repeat.
+        period: usize,
     },
 }
 
@@ -48,16 +54,35 @@ pub(super) fn prepare(
         Schedule::Matrix => Work::Entries(map.entries() * map.copies() as u64),
         Schedule::Diagonals(baby_giant) => {
             let work = diagonals(map, baby_giant, &geometry, keep)?;
-            note(symbolic, schedule, level, &work, keep);
+            note(symbolic, schedule, level, &work, keep, diagonal_period(&geometry));
             work
         }
     };
-    Ok(SymbolicMap { in_blocks: geometry.in_blocks, out_blocks: geometry.out_blocks, level, work })
+    Ok(SymbolicMap {
+        in_blocks: geometry.in_blocks,
+        out_blocks: geometry.out_blocks,
+        in_period: if geometry.copies == 1 { geometry.in_period } else { geometry.slots },
+        out_period: out_period(&geometry),
+        level,
+        work,
+    })
+}
+
+/// Slots of a map's result before it repeats.
+fn out_period(geometry: &Geometry) -> usize {
+    if geometry.copies == 1 { geometry.out_period } else { geometry.slots }
+}
+
+/// Slots of a map's diagonals before they repeat.
+fn diagonal_period(geometry: &Geometry) -> usize {
+    if geometry.copies == 1 { geometry.in_period.max(geometry.out_period) } else { geometry.slots }
 }
 
 /// Notes the keys, all at the level of the map's input, and what encoding the diagonals beforehand costs.
-fn note(symbolic: &Symbolic, schedule: &Schedule, level: Level, work: &Work, keep: Keep) {
-    let (encode, bytes) = (symbolic.profile.costs.encode.at(level), symbolic.profile.sizes.factor.at(level));
+fn note(symbolic: &Symbolic, schedule: &Schedule, level: Level, work: &Work, keep: Keep, period: usize) {
+    let share = symbolic.profile.factor_share(period);
+    let (encode, bytes) =
+        (share * symbolic.profile.costs.encode.at(level), share * symbolic.profile.sizes.factor.at(level));
     let mut record = symbolic.lock();
     for step in schedule.rotations() {
         record.needs.rotate(step, level);
@@ -91,7 +116,8 @@ fn diagonals(map: &LinearMap, schedule: &BabyGiant, geometry: &Geometry, keep: K
     }
     let baby = baby.iter().map(|steps| steps.iter().filter(|step| **step != 0).count() as u64).collect();
     let encodes = if keep == Keep::Values { products } else { 0 };
-    Ok(Work::Diagonals { baby, giant, products, additions, encodes })
+    let period = diagonal_period(geometry);
+    Ok(Work::Diagonals { baby, giant, products, additions, encodes, period })
 }
 
 pub(super) fn apply(
@@ -106,26 +132,35 @@ pub(super) fn apply(
             x.len(),
         ));
     }
-    x.iter().try_for_each(|block| map.level.same("linear", block.0))?;
+    x.iter().try_for_each(|block| map.level.same("linear", block.level))?;
     let values = x.len() / map.in_blocks;
     let (times, at, costs) = (values as u64, map.level, symbolic.profile.costs);
     symbolic.lock().counts.linear_maps += times;
     match &map.work {
         Work::Entries(entries) => {
-            symbolic.spend(times * entries, costs.entry, at, |counts, times| counts.entries += times);
+            let seconds = costs.entry.at(at);
+            symbolic.spend_seconds(times * entries, seconds, |counts, times| counts.entries += times);
+            // Operands are read and results written, which costs what passes over them cost.
+            let passes = map.in_blocks as f64 * symbolic.profile.share(map.in_period)
+                + map.out_blocks as f64 * symbolic.profile.share(map.out_period);
+            symbolic.spend_seconds(times, passes * costs.add.at(at), |_, _| {});
         }
-        Work::Diagonals { baby, giant, products, additions, encodes } => {
+        Work::Diagonals { baby, giant, products, additions, encodes, period } => {
+            // Sums and rotations of the diagonals' products run over all slots.
+            let whole = SymbolicCiphertext { level: at, period: symbolic.profile.slots };
             for _ in 0..times {
-                baby.iter().for_each(|steps| symbolic.rotations(*steps, at));
+                baby.iter().for_each(|steps| symbolic.rotations(*steps, whole));
             }
-            symbolic.spend(times * giant, costs.rotate, at, |counts, times| counts.rotations += times);
-            symbolic.spend(times * encodes, costs.encode, at, |counts, times| counts.encodes += times);
-            symbolic.plain_products(times * products, at);
-            symbolic.additions(times * additions, at);
-            symbolic.rescale(times * map.out_blocks as u64, at);
+            symbolic.spend(times * giant, costs.rotate, whole, |counts, times| counts.rotations += times);
+            let encode = symbolic.profile.factor_share(*period) * costs.encode.at(at);
+            symbolic.spend_seconds(times * encodes, encode, |counts, times| counts.encodes += times);
+            symbolic.plain_products(times * products, whole);
+            symbolic.additions(times * additions, whole);
+            symbolic.rescale(times * map.out_blocks as u64, whole);
         }
     }
-    Ok(vec![SymbolicCiphertext(at.spend("linear", 1)?); values * map.out_blocks])
+    let result = SymbolicCiphertext { level: at.spend("linear", 1)?, period: map.out_period };
+    Ok(vec![result; values * map.out_blocks])
 }
 
 /// What a matrix with encrypted entries costs: at each of them a product of two matrices in the place of a matrix times a number.
@@ -139,12 +174,13 @@ pub(super) fn apply_encrypted(
         let expected = format!("whole values of {} ciphertexts", geometry.in_blocks);
         return Err(Error::shape("linear", expected, x.len()));
     }
-    x.iter().copied().chain(matrix.weights()).try_for_each(|block| at.same("linear", block.0))?;
+    x.iter().copied().chain(matrix.weights()).try_for_each(|block| at.same("linear", block.level))?;
     let values = x.len() / geometry.in_blocks;
-    let cost = Cost::flat(2.0 * symbolic.profile.costs.entry.at(at));
+    let seconds = 2.0 * symbolic.profile.costs.entry.at(at);
     let entries = (values * matrix.pattern().entries()) as u64;
     symbolic.lock().counts.linear_maps += values as u64;
-    symbolic.spend(entries, cost, at, |counts, times| counts.entries += times);
+    symbolic.spend_seconds(entries, seconds, |counts, times| counts.entries += times);
     symbolic.lock().needs.relinearise(at);
-    Ok(vec![SymbolicCiphertext(at.spend("linear", 1)?); values * geometry.out_blocks])
+    let result = SymbolicCiphertext { level: at.spend("linear", 1)?, period: out_period(geometry) };
+    Ok(vec![result; values * geometry.out_blocks])
 }
