@@ -24,6 +24,8 @@ fn costs(params: &Parameters) -> Costs {
     Costs {
         // Diagonals of maps reach over the special primes.
         encode: beyond(Cost { base: 10.0 * transform, ..limbs(1.0) }, alpha),
+        // Coefficients are kept: what is left is one transform a limb.
+        encode_kept: beyond(limbs(1.0), alpha),
         encrypt: Cost { base: 15.0 * transform, ..limbs(3.5) },
         decrypt: Cost::flat(15.0 * transform),
         add: limbs(0.2),
@@ -90,6 +92,7 @@ fn sizes(params: &Parameters) -> Sizes {
         factor: beyond(fitted(params.depth() + 1 + alpha, &polynomial), alpha as f64),
         // Two halves for each digit, over the chain's limbs and the special ones.
         key: over(&|limbs| 2.0 * limbs.div_ceil(alpha) as f64 * polynomial(limbs + alpha)),
+        held_back: buffer::LEAST_RETAINED as f64,
     }
 }
 
@@ -143,6 +146,7 @@ pub(crate) fn profile(params: &Parameters) -> Profile {
         factors_repeat_once: true,
         masks_kept_once: true,
         values_per_thread: None,
+        threads_within: true,
         exact: false,
         complex: true,
         refresh: None,

@@ -97,6 +97,7 @@ fn profile(parameters: &Parameters) -> Profile {
         repeats_once: true,
         factors_repeat_once: true,
         masks_kept_once: false,
+        threads_within: false,
         values_per_thread: (n * n == PLANES).then_some(WIDTH),
         exact: true,
         complex: false,
@@ -106,6 +107,7 @@ fn profile(parameters: &Parameters) -> Profile {
             factor: Cost::flat((8 * slots) as f64),
             // No key but a name for the parameters: none is made for a level or a step.
             key: Cost::flat(0.0),
+            held_back: 0.0,
         },
     }
 }
@@ -158,6 +160,7 @@ fn costs(slots: usize, n: usize, method: FunctionMethod) -> Costs {
     let (pass, product) = if outside { (2.0, 2.5) } else { (0.3, 0.3) };
     Costs {
         encode: flat(0.8),
+        encode_kept: flat(0.8),
         encrypt: flat(3.0 * planes),
         decrypt: flat(0.35 * planes),
         add: flat(pass * planes),

@@ -11,6 +11,7 @@ use crate::{Seal, params::Params};
 /// `cargo run --release -p backend-seal --example costs` measures again.
 const MEASURED: Costs = Costs {
     encode: Cost { base: 4.5e-4, per_limb: 2.9e-4, per_limb_squared: 0.0 },
+    encode_kept: Cost { base: 4.5e-4, per_limb: 2.9e-4, per_limb_squared: 0.0 },
     encrypt: Cost { base: 2.0e-3, per_limb: 1.7e-3, per_limb_squared: 0.0 },
     decrypt: Cost { base: 0.0, per_limb: 5.3e-4, per_limb_squared: 8.0e-5 },
     add: Cost { base: 0.0, per_limb: 5.0e-5, per_limb_squared: 0.0 },
@@ -35,6 +36,7 @@ fn costs(ring_degree: usize) -> Costs {
     };
     Costs {
         encode: scale(MEASURED.encode),
+        encode_kept: scale(MEASURED.encode_kept),
         encrypt: scale(MEASURED.encrypt),
         decrypt: scale(MEASURED.decrypt),
         add: scale(MEASURED.add),
@@ -115,6 +117,7 @@ pub(crate) fn profile(params: &Params) -> Profile {
         factors_repeat_once: false,
         masks_kept_once: false,
         values_per_thread: None,
+        threads_within: false,
         exact: false,
         complex: true,
         refresh: None,
@@ -123,6 +126,7 @@ pub(crate) fn profile(params: &Params) -> Profile {
             factor: Cost { base: 0.0, per_limb: word, per_limb_squared: 0.0 },
             // Keys are always made for the top.
             key: Cost::flat(params.switching_key_bytes() as f64),
+            held_back: 0.0,
         },
     }
 }

@@ -51,6 +51,9 @@ pub(crate) enum Command {
     /// One backend of a comparison, in a process of its own (started by `compare`)
     #[command(name = "measure-backend", hide = true)]
     Measure,
+    /// What operations cost on this machine, in a process of its own (started by `plan` and `compare`)
+    #[command(name = "measure-costs", hide = true)]
+    MeasureCosts,
     /// The attacker's process: sees the server's files and nothing else (started by `attack`)
     #[command(name = "attack-files", hide = true)]
     AttackFiles {

@@ -7,7 +7,7 @@ mod request;
 use crate::args::CompareArgs;
 use crate::failure::Failure;
 use crate::record::{BackendRecord, Report, Status};
-use crate::{html, interrupt, output, planning, record, table, units};
+use crate::{html, interrupt, output, planning, record, rows, table, units};
 use planning::How;
 use request::{Column, Request};
 
@@ -25,6 +25,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
                 round_trips: request.round_trips,
                 packing: column.packing.unwrap_or_default(),
                 samples: request.samples,
+                threads: Some(request.threads),
             };
             planning::plan(&request.subject, column.backend, how)
         })
@@ -59,9 +60,10 @@ fn announce(request: &Request, plans: &[Result<record::Plan, Failure>], sizes: &
                     all => format!("about {}", units::seconds(all)),
                 };
                 eprintln!(
-                    "{backend}: {} samples x {runs} runs, {about} ({} a sample on one thread, by its cost model), {} of memory{}",
+                    "{backend}: {} samples x {runs} runs, {about} ({} a sample {}), {} of memory{}",
                     sizes.samples,
                     units::seconds(plan.estimated_seconds),
+                    rows::estimated_on(plan),
                     units::bytes(plan.estimated_memory.total as f64),
                     plan.round_trips.as_ref().map_or(String::new(), |trips| format!(
                         ", {} to the owner",

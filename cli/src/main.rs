@@ -12,6 +12,7 @@ mod html;
 mod interrupt;
 mod job;
 mod list;
+mod machine;
 mod measure;
 mod numbers;
 mod output;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         Command::Reproduce(args) => reproduce::run(args),
         Command::Data(args) => data::run(&args.command),
         Command::Measure => measure::child(),
+        Command::MeasureCosts => machine::child(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -62,6 +62,7 @@ fn measure<S: ClientScheme>(job: &Job, subject: &Subject) -> Result<BackendRecor
         round_trips: job.round_trips,
         packing: job.packing.unwrap_or_default(),
         samples: Some(job.samples),
+        threads: Some(job.threads),
     };
     let planned = match plan_for::<S>(subject, how) {
         Ok(planned) => planned,

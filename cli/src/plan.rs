@@ -29,6 +29,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
             round_trips: args.model.round_trips,
             packing: packing.unwrap_or_default(),
             samples: None,
+            threads: Some(std::thread::available_parallelism().map_or(1, usize::from)),
         };
         let label = label(backend, WeightsAre::Clear, packing);
         match planning::plan(&subject, backend, how) {
@@ -81,7 +82,10 @@ fn describe(weights: &str, backend: &str, plan: &Plan) -> String {
         ("activations", rows::activations(&plan.activations)),
         ("evaluation keys", keys),
         ("operations", operations),
-        ("one evaluation", format!("about {} on one thread", units::seconds(plan.estimated_seconds))),
+        (
+            "one evaluation",
+            format!("about {} {}", units::seconds(plan.estimated_seconds), rows::estimated_on(plan)),
+        ),
         ("memory", rows::estimated_memory(plan)),
     ] {
         facts.add_row([name, &value]);

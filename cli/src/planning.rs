@@ -7,6 +7,7 @@ use exchange::WeightsAre;
 use he_traits::{ClientScheme, Counts, KeyNeeds, Level, Profile};
 use nn_layers::approx::{ActivationRecord, Replacement};
 use nn_layers::compile::{Compiled, Options, compile};
+use nn_layers::costs;
 use nn_layers::encrypted::EncryptedWeights;
 use nn_layers::program::SymbolicRun;
 use nn_layers::{EncryptedProgram, Keeping, Network, Packing, Program};
@@ -14,6 +15,7 @@ use nn_layers::{EncryptedProgram, Keeping, Network, Packing, Program};
 use crate::backends::{self, Task};
 use crate::failure::Failure;
 use crate::job::Subject;
+use crate::machine;
 use crate::measure::memory::{self, Resident};
 use crate::record::{
     Activation, EstimatedMemory, Keys, Plan, PlanStep, PlannedRoundTrips, SecurityRecord, Visibility,
@@ -71,11 +73,14 @@ pub(crate) struct How {
     pub(crate) packing: Packing,
     /// Samples that are run, where it is known: no more of them run at once.
     pub(crate) samples: Option<usize>,
+    /// Threads of the run, where its time is to be told from what operations cost on this machine; otherwise it is that of one thread of a reference
+    /// machine.
+    pub(crate) threads: Option<usize>,
 }
 
 /// Compiles for one scheme.
 pub(crate) fn plan_for<S: ClientScheme>(subject: &Subject, how: How) -> Result<Planned<S>, Failure> {
-    let How { memory, weights, round_trips, packing, samples } = how;
+    let How { memory, weights, round_trips, packing, samples, threads } = how;
     let calibration = subject.calibration()?;
     let start = Instant::now();
     let own = &subject.weights.weights;
@@ -84,7 +89,11 @@ pub(crate) fn plan_for<S: ClientScheme>(subject: &Subject, how: How) -> Result<P
     if weights == WeightsAre::Clear {
         let (symbolic, keeping) = within(&compiled.program, &compiled.profile, memory)?;
         let seconds = start.elapsed().as_secs_f64();
-        let plan = describe(&compiled, &symbolic, &keeping, None, samples);
+        let mut plan = describe(&compiled, &symbolic, &keeping, None, samples);
+        if let Some((threads, here)) = here::<S>(&compiled, threads) {
+            let run = compiled.program.symbolic_keeping(&here, 1, &keeping)?;
+            time(&mut plan, &run, threads, &here, samples);
+        }
         return Ok(Planned { compiled, symbolic, keeping, plan, seconds, encrypted: None });
     }
     let mut encrypted = EncryptedProgram::compile(compiled.program.network(), own, &compiled.profile)?;
@@ -94,7 +103,11 @@ pub(crate) fn plan_for<S: ClientScheme>(subject: &Subject, how: How) -> Result<P
     let symbolic = encrypted.pattern.symbolic_encrypted(&compiled.profile, 1)?;
     let weights = encrypted.pattern.encrypted_weights(&compiled.profile)?;
     let seconds = start.elapsed().as_secs_f64();
-    let plan = describe(&compiled, &symbolic, &Keeping::everything(), Some(weights), samples);
+    let mut plan = describe(&compiled, &symbolic, &Keeping::everything(), Some(weights), samples);
+    if let Some((threads, here)) = here::<S>(&compiled, threads) {
+        let run = encrypted.pattern.symbolic_encrypted(&here, 1)?;
+        time(&mut plan, &run, threads, &here, samples);
+    }
     fits(&subject.network, S::NAME, weights, plan.estimated_memory.total as f64, memory)?;
     Ok(Planned {
         compiled,
@@ -104,6 +117,29 @@ pub(crate) fn plan_for<S: ClientScheme>(subject: &Subject, how: How) -> Result<P
         seconds,
         encrypted: Some(encrypted),
     })
+}
+
+/// Threads and the profile with what operations cost on this machine, where that is asked for and can be told.
+fn here<S: ClientScheme>(compiled: &Compiled<S>, threads: Option<usize>) -> Option<(usize, Profile)> {
+    let threads = threads?;
+    let costs = machine::costs::<S>(&compiled.params, &compiled.profile, threads)?;
+    Some((threads, costs::with_costs(&compiled.profile, costs)))
+}
+
+/// Puts the times of `run`, by costs of this machine, into a plan.
+fn time(plan: &mut Plan, run: &SymbolicRun, threads: usize, here: &Profile, samples: Option<usize>) {
+    let together = together(here, samples);
+    plan.estimated_threads = threads;
+    plan.costs_measured = true;
+    plan.estimated_seconds = run.seconds_on(threads, here, together);
+    for (step, cost) in plan.steps.iter_mut().zip(&run.steps) {
+        step.estimated_seconds = cost.seconds_on(threads, here, together);
+    }
+}
+
+/// Samples that run at once.
+fn together(profile: &Profile, samples: Option<usize>) -> usize {
+    profile.values_at_once.clamp(1, samples.unwrap_or(usize::MAX).max(1))
 }
 
 /// Share of the free memory that encrypted weights may take with all else: they cannot be encoded on the fly.
@@ -161,7 +197,7 @@ fn describe<S: ClientScheme>(
     samples: Option<usize>,
 ) -> Plan {
     let Compiled { profile, program, .. } = compiled;
-    let together = profile.values_at_once.clamp(1, samples.unwrap_or(usize::MAX).max(1));
+    let together = together(profile, samples);
     let (input, output) = (program.input_layout(), program.output_layout());
     let steps = program.summary().into_iter().zip(&symbolic.steps).map(|(step, cost)| PlanStep {
         name: step.name,
@@ -193,6 +229,8 @@ fn describe<S: ClientScheme>(
         keys: keys(&symbolic.needs, profile),
         operations: counts(&symbolic.counts),
         estimated_seconds: symbolic.seconds,
+        estimated_threads: 1,
+        costs_measured: false,
         round_trips: (program.rounds() > 0).then(|| {
             let trips = program.round_trips(profile);
             PlannedRoundTrips {

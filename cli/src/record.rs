@@ -54,7 +54,7 @@ pub(crate) struct Comparison {
 }
 
 /// The program that wrote the record.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Build {
     pub(crate) version: String,
     pub(crate) commit: Option<String>,

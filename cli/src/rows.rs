@@ -126,6 +126,13 @@ fn precision(report: &Report) -> Section {
     }
 }
 
+/// On what an estimated time is.
+pub(crate) fn estimated_on(plan: &Plan) -> String {
+    let threads = units::count(plan.estimated_threads as u64, "thread");
+    let by = if plan.costs_measured { "costs measured here" } else { "costs of a reference machine" };
+    format!("on {threads}, by {by}")
+}
+
 /// `mean ± deviation`.
 pub(crate) fn spread(spread: &Spread) -> String {
     if spread.count < 2 {

@@ -28,6 +28,9 @@ pub struct Profile {
     /// How many values a thread takes through all steps at a time, where threads do so (see [`Evaluator::values_per_thread`](crate::Evaluator::values_per_thread)).
     #[serde(default)]
     pub values_per_thread: Option<usize>,
+    /// Whether one operation on one ciphertext shares its work among threads.
+    #[serde(default)]
+    pub threads_within: bool,
     /// Whether nonlinear functions are computed exactly (the capability `exact`).
     pub exact: bool,
     /// Whether slots are complex (the capability `complex`).
@@ -194,6 +197,9 @@ impl Cost {
 pub struct Costs {
     /// Encoding a full vector of slots.
     pub encode: Cost,
+    /// Encoding a diagonal that is kept as values ([`Keep::Values`](crate::Keep::Values)), on every use.
+    #[serde(default)]
+    pub encode_kept: Cost,
     /// Encrypting one ciphertext, encoding included.
     pub encrypt: Cost,
     /// Decrypting one ciphertext, decoding included.
@@ -225,4 +231,7 @@ pub struct Sizes {
     pub factor: Cost,
     /// One rotation or relinearisation key made for this level.
     pub key: Cost,
+    /// Freed memory that a scheme holds back for what comes next, at most.
+    #[serde(default)]
+    pub held_back: f64,
 }

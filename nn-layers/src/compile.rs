@@ -1,5 +1,6 @@
 //! From a network to parameters and a program, for one scheme.
 
+mod precision;
 mod rounds;
 
 use he_traits::{LinearStyle, Profile, Requirements, Scheme};
@@ -27,8 +28,11 @@ pub struct Options {
     /// Share of its width by which a calibrated range is widened at both ends: inputs that were not among the calibration
     /// data leave it by less, and a polynomial explodes outside.
     pub margin: f64,
-    /// Bits of absolute precision that parameters must give to values near 1.
+    /// Bits of absolute precision that parameters are to give to values near 1.
     pub precision_bits: u32,
+    /// Bits of it that they must give: so many fewer are taken where they make key switching much cheaper, or are all that fits the depth.
+    #[serde(default = "least_precision_bits")]
+    pub least_precision_bits: u32,
     /// How many times larger than anything seen in calibration a value may become.
     pub headroom: f64,
     /// Whether values may go to the owner of the key on the way, to be decrypted and encrypted anew: any depth then fits, and smaller
@@ -41,15 +45,21 @@ pub struct Options {
     pub packing: Packing,
 }
 
+/// Deep networks still reach errors of a few 1e-5 of the outputs' root mean square.
+fn least_precision_bits() -> u32 {
+    16
+}
+
 impl Default for Options {
     /// Outputs within 2 % of the original ones at degree 63 at most, lower degrees where parameters end, a margin of a tenth,
-    /// 20 bits, twice the values seen, no round trips, multiplexed.
+    /// 20 bits or 16 at least, twice the values seen, no round trips, multiplexed.
     fn default() -> Options {
         Options {
             degree: Degree::Output { error: 2e-2, most: 63 },
             lower_degrees: true,
             margin: 0.1,
             precision_bits: 20,
+            least_precision_bits: least_precision_bits(),
             headroom: 2.0,
             round_trips: false,
             packing: Packing::Multiplexed,
@@ -197,7 +207,7 @@ impl<'a> Source<'a> {
             precision_bits: self.options.precision_bits,
             bound: self.options.headroom * self.calibration.bound().max(1.0),
         };
-        let mut profile = S::profile(&S::parameters(&requirements)?)?;
+        let (_, mut profile) = precision::parameters::<S>(&requirements, self.options)?;
         if self.options.round_trips && !profile.top.is_unbounded() {
             return self.compile_with_round_trips(degree, requirements, &profile);
         }
@@ -206,17 +216,17 @@ impl<'a> Source<'a> {
             requirements.depth = requirements.depth.max(Plan::new(&folded, None)?.depth());
             requirements.bound = requirements.bound.max(self.options.headroom * largest(&functions));
             let parameters = |requirements: &Requirements| {
-                S::parameters(requirements).map_err(|error| self.too_deep::<S>(requirements, &folded, error))
+                precision::parameters::<S>(requirements, self.options)
+                    .map_err(|error| self.too_deep::<S>(requirements, &folded, error))
             };
             requirements.slots = slots(&folded, &profile);
             if profile.linear == LinearStyle::Diagonals && requirements.slots > LEAST_SLOTS {
                 // Values may fill several ciphertexts: a ring larger than the depth demands serves nothing.
                 let deep_enough = Requirements { slots: LEAST_SLOTS, ..requirements };
-                let there = S::profile(&parameters(&deep_enough)?)?.slots;
-                requirements.slots = requirements.slots.min(there);
+                requirements.slots = requirements.slots.min(parameters(&deep_enough)?.1.slots);
             }
-            let params = parameters(&requirements)?;
-            profile = S::profile(&params)?;
+            let params;
+            (params, profile) = parameters(&requirements)?;
             match Program::new(&folded, functions, self.weights, &profile, self.options.packing) {
                 Err(Error::Levels { depth, top, .. }) if depth > top => requirements.depth = depth,
                 done => {
@@ -239,7 +249,10 @@ impl<'a> Source<'a> {
         folded: &Folded,
         error: he_traits::Error,
     ) -> Error {
-        let fits = |depth: &u32| S::parameters(&Requirements { depth: *depth, ..*requirements }).is_ok();
+        let precision_bits = self.options.least_precision_bits.min(requirements.precision_bits);
+        let fits = |depth: &u32| {
+            S::parameters(&Requirements { depth: *depth, precision_bits, ..*requirements }).is_ok()
+        };
         let most = (1..requirements.depth).rev().find(fits);
         let plan = Plan::new(folded, None).ok();
         let late = most.zip(plan.as_ref()).and_then(|(most, plan)| plan.first_beyond(folded, most));

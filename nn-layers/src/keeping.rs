@@ -26,7 +26,7 @@ pub struct MapCost {
     pub map: MapId,
     /// Bytes of its encoded diagonals.
     pub bytes: f64,
-    /// Seconds on one thread of encoding them.
+    /// Seconds of encoding them on a run.
     pub seconds: f64,
 }
 
@@ -104,7 +104,7 @@ impl Program {
                     Some(MapCost {
                         map: MapId { step: index, term },
                         bytes: diagonals * profile.sizes.factor.at(step.before),
-                        seconds: diagonals * profile.costs.encode.at(step.before),
+                        seconds: diagonals * profile.costs.encode_kept.at(step.before),
                     })
                 }
             };

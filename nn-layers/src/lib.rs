@@ -23,6 +23,8 @@
 pub mod approx;
 pub mod clear;
 pub mod compile;
+#[cfg(feature = "client")]
+pub mod costs;
 pub mod encrypted;
 pub mod error;
 pub mod fold;

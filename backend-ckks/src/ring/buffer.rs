@@ -10,7 +10,7 @@ use words::Words;
 use zeroize::Zeroize;
 
 /// Bytes that freed buffers may hold back for reuse, however few are in use.
-const LEAST_RETAINED: usize = 512 << 20;
+pub(crate) const LEAST_RETAINED: usize = 512 << 20;
 
 /// The part of the bytes in use that freed buffers may hold back, where that is more: what works on gigabytes frees and asks for hundreds of
 /// megabytes at every step, and a system takes longer to clear pages than a transform to fill them.

@@ -26,12 +26,22 @@ pub(crate) struct Plan {
     pub(crate) keys: Keys,
     pub(crate) operations: BTreeMap<String, u64>,
     pub(crate) estimated_seconds: f64,
+    /// Threads of that time.
+    #[serde(default = "one")]
+    pub(crate) estimated_threads: usize,
+    /// Whether it rests on costs measured on this machine, and not on those of a reference machine.
+    #[serde(default)]
+    pub(crate) costs_measured: bool,
     /// Where values go to the owner on the way.
     #[serde(default)]
     pub(crate) round_trips: Option<PlannedRoundTrips>,
     pub(crate) maps_on_the_fly: usize,
     pub(crate) estimated_memory: EstimatedMemory,
     pub(crate) steps: Vec<PlanStep>,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// Round trips of one sample, with bytes by the sizes in the profile.

@@ -123,6 +123,7 @@ impl Scheme for Rounded {
             },
             costs: Costs {
                 encode: pass,
+                encode_kept: pass,
                 encrypt: pass,
                 decrypt: pass,
                 rescale: pass,
@@ -136,13 +137,14 @@ impl Scheme for Rounded {
             linear: LinearStyle::Diagonals,
             values_at_once: 1,
             repeats_once: false,
- factors_repeat_once: false,
- masks_kept_once: false,
-        values_per_thread: None,
+            factors_repeat_once: false,
+            masks_kept_once: false,
+            values_per_thread: None,
+            threads_within: false,
             exact: false,
             complex: false,
             refresh: None,
-            sizes: Sizes { ciphertext: bytes, factor: bytes, key: Cost::flat(8.0) },
+            sizes: Sizes { ciphertext: bytes, factor: bytes, key: Cost::flat(8.0), held_back: 0.0 },
         })
     }
 

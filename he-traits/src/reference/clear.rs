@@ -110,6 +110,7 @@ impl ClearParams {
             factors_repeat_once: false,
             masks_kept_once: false,
             values_per_thread: None,
+            threads_within: false,
             exact: self.exact,
             complex: self.complex,
             refresh: None,
@@ -117,6 +118,7 @@ impl ClearParams {
                 ciphertext: Cost::flat(16.0 * slots),
                 factor: Cost::flat(16.0 * slots),
                 key: Cost::flat(12.0),
+                held_back: 0.0,
             },
         }
     }
@@ -138,6 +140,7 @@ fn costs(slots: f64) -> Costs {
     let pass = Cost::flat(1e-9 * slots);
     Costs {
         encode: pass,
+        encode_kept: pass,
         encrypt: pass,
         decrypt: pass,
         add: pass,

@@ -5,7 +5,7 @@
 
 use he_traits::{Profile, Requirements, Scheme};
 
-use super::{Compiled, LEAST_SLOTS, Source, largest};
+use super::{Compiled, LEAST_SLOTS, Source, largest, precision};
 use crate::approx::Degree;
 use crate::error::{Error, Result};
 use crate::fold::Folded;
@@ -72,12 +72,13 @@ impl Source<'_> {
         let mut best: Option<Candidate<S>> = None;
         let mut late = None;
         for depth in 1..=full + 1 {
-            let params = match S::parameters(&Requirements { depth, ..*requirements }) {
-                Ok(params) => params,
-                Err(error) if depth == 1 => return Err(Error::Scheme(error)),
-                Err(_) => break,
-            };
-            let profile = S::profile(&params)?.with_round_trips(requirements.bound);
+            let (params, profile) =
+                match precision::parameters::<S>(&Requirements { depth, ..*requirements }, self.options) {
+                    Ok(found) => found,
+                    Err(error) if depth == 1 => return Err(Error::Scheme(error)),
+                    Err(_) => break,
+                };
+            let profile = profile.with_round_trips(requirements.bound);
             let (slots, packed) = match &mut packed {
                 Some(packed) => packed,
                 none => none.insert((profile.slots, Packed::new(folded, &profile, self.options.packing)?)),

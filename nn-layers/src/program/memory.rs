@@ -29,6 +29,11 @@ impl MemoryEstimate {
     }
 }
 
+/// Bytes of values and scratch, with what was freed of them and is held back: of other sizes than what is asked for next, up to twice as much.
+fn with_freed(working: f64, profile: &Profile) -> f64 {
+    working + (2.0 * working).min(profile.sizes.held_back)
+}
+
 /// Bytes of rotated operands or sums that a map holds at once: backends work through more of them in portions.
 const MOST_SUMS: f64 = 2e9;
 
@@ -43,7 +48,7 @@ impl Program {
     ) -> MemoryEstimate {
         let mut memory = MemoryEstimate {
             keys: key_bytes,
-            working: self.working(profile, samples),
+            working: with_freed(self.working(profile, samples), profile),
             program: self.written_out() as f64,
             ..MemoryEstimate::default()
         };

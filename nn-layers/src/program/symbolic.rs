@@ -3,8 +3,9 @@
 use he_traits::{Counts, KeyNeeds, Profile, Symbolic};
 use serde::{Deserialize, Serialize};
 
-use super::{MemoryEstimate, Program};
+use super::{MemoryEstimate, Program, StepKind};
 use crate::error::Result;
+use crate::fold::ValueId;
 use crate::keeping::Keeping;
 use crate::run::Prepared;
 
@@ -15,8 +16,10 @@ pub struct StepCost {
     pub name: String,
     /// Operations.
     pub counts: Counts,
-    /// Seconds on one thread, from the costs in the profile.
+    /// Seconds, from the costs in the profile.
     pub seconds: f64,
+    /// Threads that find work in it at once, on one sample; `None` for any number.
+    pub at_once: Option<usize>,
 }
 
 /// What a program needs and costs for one run, from a symbolic run of it.
@@ -26,9 +29,9 @@ pub struct SymbolicRun {
     pub needs: KeyNeeds,
     /// Operations of a run.
     pub counts: Counts,
-    /// Seconds of a run on one thread, from the costs in the profile.
+    /// Seconds of a run, from the costs in the profile.
     pub seconds: f64,
-    /// Seconds on one thread for encoding plaintexts beforehand.
+    /// Seconds for encoding plaintexts beforehand.
     pub setup_seconds: f64,
     /// Bytes of encoded plaintexts, where they are kept.
     pub factor_bytes: f64,
@@ -40,7 +43,43 @@ pub struct SymbolicRun {
     pub steps: Vec<StepCost>,
 }
 
+impl SymbolicRun {
+    /// Seconds for each sample on so many threads, where the profile's costs hold for all of them at work
+    /// (`costs::measure`), and so many samples run together: steps with less to do at once take longer.
+    pub fn seconds_on(&self, threads: usize, profile: &Profile, samples: usize) -> f64 {
+        self.steps.iter().map(|step| step.seconds_on(threads, profile, samples)).sum()
+    }
+}
+
+impl StepCost {
+    /// As [`SymbolicRun::seconds_on`], of this step.
+    pub fn seconds_on(&self, threads: usize, profile: &Profile, samples: usize) -> f64 {
+        let busy = match (profile.values_per_thread, self.at_once) {
+            (Some(width), _) if samples > width => samples.div_ceil(width),
+            (_, Some(at_once)) => at_once.saturating_mul(samples),
+            (_, None) => threads,
+        };
+        self.seconds * threads as f64 / busy.clamp(1, threads.max(1)) as f64
+    }
+}
+
 impl Program {
+    /// Threads that find work at once in a step on one sample; `None` for any number.
+    fn at_once(&self, index: usize, profile: &Profile) -> Option<usize> {
+        let blocks = |value: ValueId| self.layout(value).blocks();
+        match &self.steps.get(index)?.kind {
+            _ if profile.threads_within => None,
+            // Rotations and diagonals, or rows, are shared out; an owner works alone.
+            StepKind::Linear { .. } | StepKind::Refresh { .. } => None,
+            StepKind::Product { .. } => Some(blocks(ValueId(index + 1))),
+            // Powers are made side by side, and so are the sums of their multiples: about as many as the root of the degree.
+            StepKind::Polynomial { input, polynomial, .. } => {
+                Some(blocks(*input) * ((polynomial.degree() + 1) as f64).sqrt() as usize)
+            }
+            StepKind::Exact { input, .. } | StepKind::SumColumns { input, .. } => Some(blocks(*input)),
+        }
+    }
+
     /// Runs the program symbolically on one sample.
     ///
     /// # Errors
@@ -103,7 +142,8 @@ impl Program {
                 run.counts += record.counts;
                 run.seconds += record.seconds;
                 let name = progress.step.name.clone();
-                run.steps.push(StepCost { name, counts: record.counts, seconds: record.seconds });
+                let at_once = self.at_once(progress.index, profile);
+                run.steps.push(StepCost { name, counts: record.counts, seconds: record.seconds, at_once });
             }
         })?;
         let levels = run.needs.rotations.values();

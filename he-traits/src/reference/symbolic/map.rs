@@ -152,7 +152,7 @@ pub(super) fn apply(
                 baby.iter().for_each(|steps| symbolic.rotations(*steps, whole));
             }
             symbolic.spend(times * giant, costs.rotate, whole, |counts, times| counts.rotations += times);
-            let encode = symbolic.profile.factor_share(*period) * costs.encode.at(at);
+            let encode = symbolic.profile.factor_share(*period) * costs.encode_kept.at(at);
             symbolic.spend_seconds(times * encodes, encode, |counts, times| counts.encodes += times);
             symbolic.plain_products(times * products, whole);
             symbolic.additions(times * additions, whole);

@@ -1,0 +1,146 @@
+//! What operations cost on this machine: measured once for each set of parameters, in a process of its own, and kept in the cache.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use he_traits::wire::{Decode, Encode};
+use he_traits::{ClientScheme, Costs, Profile};
+use nn_layers::costs;
+use rand_chacha::ChaCha20Rng;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::backends::{self, Task};
+use crate::compare::child::own_file;
+use crate::failure::Failure;
+use crate::record::{Build, Host};
+
+/// What costs hold for: a machine, a build of henna, and a scheme at its parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Conditions {
+    cpu: String,
+    threads: usize,
+    henna: Build,
+    backend: String,
+    parameters: String,
+    /// Ciphertexts that programs are run on at once, where that counts.
+    values_at_once: usize,
+}
+
+/// A file of the cache.
+#[derive(Debug, Serialize, Deserialize)]
+struct Measured {
+    conditions: Conditions,
+    costs: Costs,
+}
+
+/// What the parent asks of its child.
+#[derive(Debug, Serialize, Deserialize)]
+struct Question {
+    backend: String,
+    params: Vec<u8>,
+    threads: usize,
+}
+
+/// What the operations of a scheme cost here on so many threads: from the cache, or measured now. `None` where they cannot be measured; why stands on
+/// standard error.
+pub(crate) fn costs<S: ClientScheme>(params: &S::Params, profile: &Profile, threads: usize) -> Option<Costs> {
+    let conditions = Conditions {
+        cpu: Host::this().cpu,
+        threads,
+        henna: Build::this(),
+        backend: profile.backend.clone(),
+        parameters: format!("{}, {} slots", profile.parameters, profile.slots),
+        values_at_once: profile.values_at_once,
+    };
+    let file = file(&conditions);
+    if let Some(costs) = file.as_ref().and_then(|file| kept(file, &conditions)) {
+        return Some(costs);
+    }
+    if !profile.top.is_unbounded() {
+        eprintln!("{}: measuring what its operations cost here, once for {}", S::NAME, profile.parameters);
+    }
+    let measured = params
+        .to_bytes()
+        .map_err(Failure::from)
+        .and_then(|params| ask(&Question { backend: S::NAME.to_owned(), params, threads }));
+    match measured {
+        Ok(costs) => {
+            let measured = Measured { conditions, costs };
+            // Without a cache the next plan measures again.
+            if let (Some(file), Ok(bytes)) = (file, serde_json::to_vec_pretty(&measured)) {
+                let _ = models::cache::write_atomically(&file, &bytes);
+            }
+            Some(costs)
+        }
+        Err(reason) => {
+            eprintln!(
+                "{}: its costs cannot be measured ({reason}); times are those of a reference machine",
+                S::NAME
+            );
+            None
+        }
+    }
+}
+
+fn file(conditions: &Conditions) -> Option<PathBuf> {
+    let text = serde_json::to_vec(conditions).ok()?;
+    let name: String = Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let folder = models::cache::directory().ok()?.join("costs");
+    Some(folder.join(format!("{}-{name}.json", conditions.backend)))
+}
+
+/// What was measured under these very conditions.
+fn kept(file: &Path, conditions: &Conditions) -> Option<Costs> {
+    let measured: Measured = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    (measured.conditions == *conditions).then_some(measured.costs)
+}
+
+/// Has a child measure: what it allocates is no part of this process, whose memory is watched.
+fn ask(question: &Question) -> Result<Costs, Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
+    let mut child = Command::new(own_file()?)
+        .arg("measure-costs")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(&error))?;
+    let text = serde_json::to_vec(question).map_err(|error| failed(&error))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A child that died already shows in its status.
+        let _ = stdin.write_all(&text);
+    }
+    let output = child.wait_with_output().map_err(|error| failed(&error))?;
+    if !output.status.success() {
+        return Err(failed(&String::from_utf8_lossy(&output.stderr).trim().trim_start_matches("henna: ")));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| failed(&error))
+}
+
+/// The child's side: a question on standard input, costs on standard output.
+pub(crate) fn child() -> Result<(), Failure> {
+    struct Measure(Question);
+    impl Task for Measure {
+        type Output = Result<Costs, Failure>;
+        fn run<S: ClientScheme>(self) -> Self::Output {
+            let params = S::Params::from_bytes(&self.0.params, &())?;
+            let mut rng: ChaCha20Rng = rand::make_rng();
+            Ok(costs::measure::<S>(&params, &mut rng)?)
+        }
+    }
+    let mut text = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut text).map_err(|error| Failure::failed(error.to_string()))?;
+    let question: Question =
+        serde_json::from_slice(&text).map_err(|error| Failure::failed(format!("no question: {error}")))?;
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(question.threads)
+        .build_global()
+        .map_err(|error| Failure::failed(format!("cannot start {} threads: {error}", question.threads)))?;
+    let backend = question.backend.clone();
+    let costs = backends::with(&backend, Measure(question)).map_err(Failure::Failed)??;
+    let text = serde_json::to_string(&costs).map_err(|error| Failure::failed(error.to_string()))?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| Failure::failed(error.to_string()))
+}
