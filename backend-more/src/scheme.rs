@@ -170,6 +170,7 @@ fn costs(slots: usize, n: usize, method: FunctionMethod) -> Costs {
         rotate: flat(0.25 * planes),
         rotate_hoisted: flat(0.25 * planes),
         entry: Cost::flat(0.04e-9 * numbers),
+        pass: flat(pass * planes),
         exact_slot: Cost::flat(function),
     }
 }

@@ -21,6 +21,7 @@ const MEASURED: Costs = Costs {
     rotate: Cost { base: 0.0, per_limb: 8.9e-4, per_limb_squared: 2.7e-4 },
     // SEAL has no hoisting.
     rotate_hoisted: Cost { base: 0.0, per_limb: 8.9e-4, per_limb_squared: 2.7e-4 },
+    pass: Cost { base: 0.0, per_limb: 0.0, per_limb_squared: 0.0 },
     entry: Cost { base: 0.0, per_limb: 0.0, per_limb_squared: 0.0 },
     exact_slot: Cost { base: 0.0, per_limb: 0.0, per_limb_squared: 0.0 },
 };
@@ -45,6 +46,7 @@ fn costs(ring_degree: usize) -> Costs {
         rescale: scale(MEASURED.rescale),
         rotate: scale(MEASURED.rotate),
         rotate_hoisted: scale(MEASURED.rotate_hoisted),
+        pass: MEASURED.pass,
         entry: MEASURED.entry,
         exact_slot: MEASURED.exact_slot,
     }

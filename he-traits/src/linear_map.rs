@@ -156,6 +156,11 @@ impl LinearMap {
         self.copies
     }
 
+    /// Whether each input goes into one output at most, as in a mean over windows side by side: by the number of entries.
+    pub fn is_reduction(&self) -> bool {
+        self.entries() <= self.shape().1 as u64
+    }
+
     /// Number of non-zero entries: what a sparse product costs.
     pub fn entries(&self) -> u64 {
         let mut count = 0;

@@ -218,6 +218,9 @@ pub struct Costs {
     pub rotate_hoisted: Cost,
     /// One non-zero entry of a matrix in a linear map, for schemes of [`LinearStyle::Matrix`].
     pub entry: Cost,
+    /// Reading the operand of a linear map, or writing its result, for schemes of [`LinearStyle::Matrix`].
+    #[serde(default)]
+    pub pass: Cost,
     /// One slot through an exact nonlinear function.
     pub exact_slot: Cost,
 }

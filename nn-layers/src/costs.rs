@@ -7,14 +7,15 @@
 
 mod fit;
 mod maps;
+mod probes;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use he_traits::client::CryptoRng;
 use he_traits::{
-    ClientScheme, Cost, Costs, Decryptor, Diagonal, Encryptor, Evaluator, Exact, Function, Keep, KeyNeeds,
-    Level, LinearMap, LinearStyle, Profile, Scheme, Step,
+    ClientScheme, Cost, Costs, Decryptor, Diagonal, Encryptor, Evaluator, Keep, KeyNeeds, Level, LinearMap,
+    LinearStyle, Profile, Schedule, Scheme, Step,
 };
 use rayon::prelude::*;
 
@@ -27,6 +28,9 @@ const RUNS: usize = 3;
 const ENOUGH: f64 = 0.02;
 /// ... and runs that are.
 const MOST_RUNS: usize = 200;
+
+/// Bytes of operands that are run on at once, where a scheme likes to get many.
+const MOST_BYTES: f64 = 256e6;
 
 /// The costs of a scheme's operations on this machine, with all threads of the current pool of rayon.
 ///
@@ -203,30 +207,37 @@ impl<S: ClientScheme> Bench<'_, S> {
         })
     }
 
-    /// What operations cost in a scheme without levels: as [`Bench::at`], on as many values as a program is given at once, with sparse products and
-    /// exact functions.
+    /// Values that are run on at once, as far as memory goes; whole ones for each thread.
+    fn together(&self) -> usize {
+        let bytes = self.profile.sizes.ciphertext.at(Level::UNBOUNDED).max(1.0);
+        let width = self.profile.values_per_thread.unwrap_or(1);
+        let fit = (MOST_BYTES / bytes) as usize / width * width;
+        self.profile.values_at_once.min(fit.max(width * rayon::current_num_threads()))
+    }
+
+    /// What operations cost in a scheme without levels: as [`Bench::at`], on as many values as a program is given at once, with layers of
+    /// networks.
     fn unbounded(&self, rng: &mut dyn CryptoRng) -> Result<Costs> {
         let (e, at) = (&self.evaluator, Level::UNBOUNDED);
         let mut costs = self.at(at, rng)?;
         if self.profile.linear != LinearStyle::Matrix {
             return Ok(costs);
         }
-        let values = self.operands(self.profile.values_at_once, at, rng)?;
+        let values = self.operands(self.together(), at, rng)?;
         costs.add = Cost::flat(self.each(&values, |x| e.add(x, x))?);
-        if let Some(exact) = e.exact() {
-            let function = self.each(&values, |x| exact.apply(x, Function::Sigmoid))?;
-            costs.exact_slot = Cost::flat(function / self.profile.slots.max(1) as f64);
-        }
-        let slots = self.profile.slots;
-        let map = Arc::new(LinearMap::new(Band::new(
-            Shape { baby: maps::ROW.min(slots), giant: 1, outputs: 1 },
-            slots,
-        )));
-        let prepared = e.prepare(&map, &he_traits::Schedule::Matrix, at, Keep::Encoded)?;
+        costs.mul = Cost::flat(self.each(&values, |x| e.mul(x, x))?);
         let x: Vec<&S::Ciphertext> = values.iter().collect();
-        let linear = seconds(|| e.linear(&x, &prepared))? / values.len().max(1) as f64;
-        let passes = 2.0 * costs.add.base;
-        costs.entry = Cost::flat((linear - passes).max(0.5 * linear) / map.entries().max(1) as f64);
+        let mut equations = Vec::new();
+        for layer in probes::layers(self.profile)? {
+            let prepared = e.prepare(&layer.map, &Schedule::Matrix, at, Keep::Encoded)?;
+            let bias = [e.encode_addend(&Diagonal::Constant(0.5), at)?];
+            let took = seconds(|| e.layer(&x, &prepared, Some(&bias), layer.function))?;
+            equations.push((layer.operations, took / x.len().max(1) as f64));
+        }
+        let [entry, pass, exact_slot] = fit::least_squares(&equations);
+        costs.entry = Cost::flat(entry);
+        costs.pass = Cost::flat(pass);
+        costs.exact_slot = Cost::flat(exact_slot);
         Ok(costs)
     }
 }
@@ -251,6 +262,7 @@ fn over_levels(measured: &[(f64, Costs)]) -> Costs {
         rotate: of(|costs| costs.rotate),
         rotate_hoisted: of(|costs| costs.rotate_hoisted),
         entry: of(|costs| costs.entry),
+        pass: of(|costs| costs.pass),
         exact_slot: of(|costs| costs.exact_slot),
     }
 }

@@ -150,6 +150,7 @@ fn costs(slots: f64) -> Costs {
         rotate: pass,
         rotate_hoisted: pass,
         entry: Cost::flat(1e-9),
+        pass,
         exact_slot: Cost::flat(1e-8),
     }
 }

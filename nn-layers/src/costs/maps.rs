@@ -2,9 +2,6 @@
 
 use he_traits::{Complex64, Generator, LinearMap, Schedule};
 
-/// Entries in a row of the sparse product that is measured: as a convolution's.
-pub(super) const ROW: usize = 25;
-
 /// A map of one ciphertext to several: the diagonals of `baby` times `giant` steps each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {

@@ -82,15 +82,16 @@ impl Program {
     /// large as half a key, and what is rotated or summed until the giant steps; for a polynomial the powers of its argument. Where every thread takes some samples through all steps, the others wait as inputs or are done.
     fn working(&self, profile: &Profile, samples: usize) -> f64 {
         match profile.values_per_thread {
-            Some(width) if samples > width => {
+            // A value lies side by side with the others of its thread for maps, by itself for what is done on it alone, and both ways in between.
+            Some(width) if samples <= width => 3.0 * self.working_together(profile, samples),
+            Some(width) => {
                 let together = samples.min(width * rayon::current_num_threads());
                 let bytes = |value: ValueId, level: Level| self.bytes(profile, value, level);
                 let ends = bytes(ValueId::INPUT, self.input_level)
                     + bytes(self.output, self.steps.last().map_or(self.input_level, |step| step.after));
-                // A value lies side by side with the others of its thread for maps, and by itself for what is done on it alone.
-                samples as f64 * ends + 2.0 * self.working_together(profile, together)
+                samples as f64 * ends + 3.0 * self.working_together(profile, together)
             }
-            _ => self.working_together(profile, samples),
+            None => self.working_together(profile, samples),
         }
     }
 
@@ -102,7 +103,12 @@ impl Program {
 
     /// As [`Program::working`], of samples that go through the steps side by side.
     fn working_together(&self, profile: &Profile, samples: usize) -> f64 {
-        let bytes = |value: ValueId, level: Level| samples as f64 * self.bytes(profile, value, level);
+        let never_whole: Vec<bool> =
+            (0..=self.steps.len()).map(|value| self.is_never_whole(ValueId(value), profile)).collect();
+        let bytes = |value: ValueId, level: Level| match never_whole.get(value.index()) {
+            Some(true) => 0.0,
+            _ => samples as f64 * self.bytes(profile, value, level),
+        };
         let mut last_read = vec![0; self.steps.len() + 1];
         for (index, step) in self.steps.iter().enumerate() {
             for value in step.inputs() {
@@ -153,6 +159,29 @@ impl Program {
             live + made + scratch
         };
         self.steps.iter().enumerate().map(at_step).fold(0.0, f64::max)
+    }
+
+    /// Whether a value exists in parts only: what an exact function leaves of a layer, where all that reads it is a map of few entries that the scheme takes
+    /// in the same pass ([`layer_then`](he_traits::Evaluator::layer_then)).
+    fn is_never_whole(&self, value: ValueId, profile: &Profile) -> bool {
+        let linear = |index: usize| match &self.steps.get(index)?.kind {
+            StepKind::Linear { terms, function, .. } => Some((terms.as_slice(), function)),
+            _ => None,
+        };
+        let made = value.index().checked_sub(1).and_then(linear);
+        let reads = |step: &&Step| step.inputs().contains(&value);
+        match (made, linear(value.index())) {
+            (
+                Some(([Term::Mapped { .. }], Some(_))),
+                Some(([Term::Mapped { value: read, map, .. }], None)),
+            ) => {
+                *read == value
+                    && profile.values_per_thread.is_some()
+                    && map.is_reduction()
+                    && self.steps.iter().filter(reads).count() == 1
+            }
+            _ => false,
+        }
     }
 
     /// Bytes of matrices that composition wrote out.

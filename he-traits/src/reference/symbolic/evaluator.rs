@@ -8,8 +8,8 @@ use super::{Symbolic, SymbolicAddend, SymbolicCiphertext, SymbolicFactor};
 use crate::capability::{Complex, Exact, Function, Parts, Refresh};
 use crate::defaults::is_small_integer;
 use crate::{
-    Diagonal, EncryptedMatrix, Error, Evaluator, Keep, Level, LinearMap, Polynomial, Profile, Result,
-    Schedule, Step, polynomial,
+    Diagonal, EncryptedMatrix, Error, Evaluator, Keep, Level, LinearMap, LinearStyle, Polynomial, Profile,
+    Result, Schedule, Step, layer_by_steps, polynomial,
 };
 
 impl Symbolic {
@@ -118,6 +118,41 @@ impl Evaluator for Symbolic {
 
     fn linear(&self, x: &[&SymbolicCiphertext], map: &SymbolicMap) -> Result<Vec<SymbolicCiphertext>> {
         map::apply(self, x, map)
+    }
+
+    fn layer(
+        &self,
+        x: &[&SymbolicCiphertext],
+        map: &SymbolicMap,
+        bias: Option<&[SymbolicAddend]>,
+        function: Option<Function>,
+    ) -> Result<Vec<SymbolicCiphertext>> {
+        if self.profile.linear != LinearStyle::Matrix {
+            return layer_by_steps(self, x, map, bias, function);
+        }
+        // A bias is where the sums of a sparse product begin.
+        let values = layer_by_steps(self, x, map, None, function)?;
+        self.lock().counts.additions += bias.map_or(0, |_| values.len() as u64);
+        Ok(values)
+    }
+
+    fn layer_then(
+        &self,
+        x: &[&SymbolicCiphertext],
+        map: &SymbolicMap,
+        bias: Option<&[SymbolicAddend]>,
+        function: Function,
+        then: &SymbolicMap,
+    ) -> Option<Result<Vec<SymbolicCiphertext>>> {
+        let in_one_pass = self.profile.values_per_thread.is_some() && then.is_reduction();
+        in_one_pass.then(|| {
+            let between = self.layer(x, map, bias, Some(function))?;
+            // What lies between is neither written nor read.
+            let spared =
+                |x: &SymbolicCiphertext| self.profile.share(x.period) * self.profile.costs.pass.at(x.level);
+            self.lock().seconds -= 2.0 * between.iter().map(spared).sum::<f64>();
+            self.linear(&between.iter().collect::<Vec<_>>(), then)
+        })
     }
 
     fn linear_encrypted(

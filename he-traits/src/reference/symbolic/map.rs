@@ -18,6 +18,7 @@ pub struct SymbolicMap {
     out_period: usize,
     level: Level,
     work: Work,
+    is_reduction: bool,
 }
 
 /// Work for one value.
@@ -38,6 +39,13 @@ enum Work {
         /// Slots of the diagonals before they repeat.
         period: usize,
     },
+}
+
+impl SymbolicMap {
+    /// As [`LinearMap::is_reduction`].
+    pub(super) fn is_reduction(&self) -> bool {
+        self.is_reduction
+    }
 }
 
 pub(super) fn prepare(
@@ -65,6 +73,7 @@ pub(super) fn prepare(
         out_period: out_period(&geometry),
         level,
         work,
+        is_reduction: matches!(schedule, Schedule::Matrix) && map.is_reduction(),
     })
 }
 
@@ -140,10 +149,9 @@ pub(super) fn apply(
         Work::Entries(entries) => {
             let seconds = costs.entry.at(at);
             symbolic.spend_seconds(times * entries, seconds, |counts, times| counts.entries += times);
-            // Operands are read and results written, which costs what passes over them cost.
             let passes = map.in_blocks as f64 * symbolic.profile.share(map.in_period)
                 + map.out_blocks as f64 * symbolic.profile.share(map.out_period);
-            symbolic.spend_seconds(times, passes * costs.add.at(at), |_, _| {});
+            symbolic.spend_seconds(times, passes * costs.pass.at(at), |_, _| {});
         }
         Work::Diagonals { baby, giant, products, additions, encodes, period } => {
             // Sums and rotations of the diagonals' products run over all slots.
