@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use he_traits::wire::{Decode, Encode};
-use he_traits::{ClientScheme, Costs, Profile};
+use he_traits::{ClientScheme, Costs, LinearStyle, Profile};
 use nn_layers::costs;
 use rand_chacha::ChaCha20Rng;
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,8 @@ pub(crate) fn costs<S: ClientScheme>(params: &S::Params, profile: &Profile, thre
     if let Some(costs) = file.as_ref().and_then(|file| kept(file, &conditions)) {
         return Some(costs);
     }
-    if !profile.top.is_unbounded() {
+    // Schemes of sparse products are measured in no time.
+    if profile.linear == LinearStyle::Diagonals {
         eprintln!("{}: measuring what its operations cost here, once for {}", S::NAME, profile.parameters);
     }
     let measured = params

@@ -109,11 +109,31 @@ fn lists_and_plans_need_no_data_and_no_keys() {
     }
     let plan = run(cache.path(), &["plan", "fcnn-wbc", "--backend", "clear,more"]);
     assert!(plan.status.success(), "{}", stderr(&plan));
-    for word in ["fc1", "act3", "levels", "evaluation keys", "on one thread"] {
+    for word in ["fc1", "act3", "levels", "evaluation keys", "costs measured here"] {
         assert!(stdout(&plan).contains(word), "{word}: {}", stdout(&plan));
     }
     let line = stdout(&run(cache.path(), &["plan", "fcnn-wbc", "--backend", "more", "--json"]));
     let plan: serde_json::Value = serde_json::from_str(line.trim()).unwrap();
-    assert_eq!(plan["backend"], "more");
-    assert!(common::files(cache.path()).is_empty(), "{:?}", common::files(cache.path()));
+    assert_eq!((&plan["backend"], &plan["plan"]["costs_measured"]), (&"more".into(), &true.into()));
+    // What operations cost was measured once for each backend, and is all that is left behind.
+    let files = common::files(cache.path());
+    let costs =
+        |backend: &str| files.iter().filter(|file| file.contains(&format!("/costs/{backend}-"))).count();
+    assert_eq!((files.len(), costs("clear"), costs("more")), (2, 1, 1), "{files:?}");
+}
+
+#[test]
+fn costs_that_cannot_be_read_are_measured_again() {
+    let cache = tempfile::tempdir().unwrap();
+    let plan = || run(cache.path(), &["plan", "fcnn-wbc", "--backend", "more", "--json"]);
+    assert!(plan().status.success());
+    let file = common::files(cache.path()).pop().unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    for broken in [&b""[..], &whole[..whole.len() / 2], b"[1, 2]", b"\xff"] {
+        std::fs::write(&file, broken).unwrap();
+        let again = plan();
+        assert!(again.status.success(), "{}", stderr(&again));
+        let kept: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        assert!(kept["costs"]["encrypt"]["base"].as_f64().unwrap() > 0.0, "{kept}");
+    }
 }

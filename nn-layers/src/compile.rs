@@ -6,6 +6,7 @@ mod rounds;
 use he_traits::{LinearStyle, Profile, Requirements, Scheme};
 use serde::{Deserialize, Serialize};
 
+use self::precision::Bits;
 use crate::approx::{self, Calibration, Degree, Functions, Nonlinear, Search};
 use crate::error::{Error, Result, TooDeep};
 use crate::fold::{Composition, Folded, FoldedKind};
@@ -30,7 +31,8 @@ pub struct Options {
     pub margin: f64,
     /// Bits of absolute precision that parameters are to give to values near 1.
     pub precision_bits: u32,
-    /// Bits of it that they must give: so many fewer are taken where they make key switching much cheaper, or are all that fits the depth.
+    /// Bits of it that they must give where nothing bends more than a square: so many fewer are taken where they make key switching much cheaper, or are all that
+    /// fits the depth. A polynomial of degree 4 keeps one more, of degree 31 four.
     #[serde(default = "least_precision_bits")]
     pub least_precision_bits: u32,
     /// How many times larger than anything seen in calibration a value may become.
@@ -207,7 +209,7 @@ impl<'a> Source<'a> {
             precision_bits: self.options.precision_bits,
             bound: self.options.headroom * self.calibration.bound().max(1.0),
         };
-        let (_, mut profile) = precision::parameters::<S>(&requirements, self.options)?;
+        let (_, mut profile) = precision::parameters::<S>(&requirements, Bits::of(self.options))?;
         if self.options.round_trips && !profile.top.is_unbounded() {
             return self.compile_with_round_trips(degree, requirements, &profile);
         }
@@ -215,9 +217,10 @@ impl<'a> Source<'a> {
             let (folded, functions) = self.fold(&profile, degree)?;
             requirements.depth = requirements.depth.max(Plan::new(&folded, None)?.depth());
             requirements.bound = requirements.bound.max(self.options.headroom * largest(&functions));
+            let bits = Bits::of(self.options).with(&functions);
             let parameters = |requirements: &Requirements| {
-                precision::parameters::<S>(requirements, self.options)
-                    .map_err(|error| self.too_deep::<S>(requirements, &folded, error))
+                precision::parameters::<S>(requirements, bits)
+                    .map_err(|error| self.too_deep::<S>(requirements, bits.least, &folded, error))
             };
             requirements.slots = slots(&folded, &profile);
             if profile.linear == LinearStyle::Diagonals && requirements.slots > LEAST_SLOTS {
@@ -246,10 +249,10 @@ impl<'a> Source<'a> {
     fn too_deep<S: Scheme>(
         &self,
         requirements: &Requirements,
+        precision_bits: u32,
         folded: &Folded,
         error: he_traits::Error,
     ) -> Error {
-        let precision_bits = self.options.least_precision_bits.min(requirements.precision_bits);
         let fits = |depth: &u32| {
             S::parameters(&Requirements { depth: *depth, precision_bits, ..*requirements }).is_ok()
         };

@@ -38,7 +38,7 @@ const MOST_BYTES: f64 = 256e6;
 /// longer, unless the scheme shares one operation among threads ([`Profile::threads_within`]): see
 /// [`StepCost::at_once`](crate::program::StepCost::at_once).
 ///
-/// Keys are made for it (five rotations, relinearisation) and thrown away. Takes a second for small rings and half a minute for the largest.
+/// Keys are made for it (eight rotations, relinearisation) and thrown away. Takes a second for small rings and half a minute for the largest.
 ///
 /// # Errors
 /// Those of the scheme.
@@ -46,10 +46,12 @@ pub fn measure<S: ClientScheme>(params: &S::Params, rng: &mut dyn CryptoRng) -> 
     let profile = <S as Scheme>::profile(params)?;
     let mut needs = KeyNeeds::default();
     needs.relinearise(profile.top);
-    if profile.linear == LinearStyle::Diagonals {
-        Shape::ALL
+    match profile.linear {
+        LinearStyle::Diagonals => Shape::ALL
             .iter()
-            .for_each(|shape| shape.rotations().for_each(|step| needs.rotate(step, profile.top)));
+            .flat_map(|shape| shape.rotations())
+            .for_each(|step| needs.rotate(step, profile.top)),
+        LinearStyle::Matrix => needs.rotate(1, profile.top),
     }
     let keys = S::keygen(params, &needs, rng)?;
     let owner = Owner::<S> {
@@ -58,9 +60,10 @@ pub fn measure<S: ClientScheme>(params: &S::Params, rng: &mut dyn CryptoRng) -> 
     };
     let evaluator = S::evaluator(params, keys.evaluation)?;
     let bench = Bench { profile: &profile, owner, evaluator };
-    match profile.top.get() {
-        None => bench.unbounded(rng),
-        Some(top) => {
+    match (profile.linear, profile.top.get()) {
+        (LinearStyle::Matrix, _) => bench.by_entries(rng),
+        (LinearStyle::Diagonals, None) => bench.at(Level::UNBOUNDED, rng),
+        (LinearStyle::Diagonals, Some(top)) => {
             let mut levels = vec![top, top.div_ceil(2), 1];
             levels.dedup();
             let costs = levels.iter().filter(|level| **level >= 1).map(|level| {
@@ -202,35 +205,34 @@ impl<S: ClientScheme> Bench<'_, S> {
             mul_plain: Cost::flat((product - add).max(0.1 * product)),
             rescale: Cost::flat(rescale),
             rotate: Cost::flat(rotate),
-            rotate_hoisted: Cost::flat(rotate_hoisted),
+            // It is a part of a rotation, whatever noise says.
+            rotate_hoisted: Cost::flat(rotate_hoisted.min(rotate)),
             ..Costs::default()
         })
     }
 
     /// Values that are run on at once, as far as memory goes; whole ones for each thread.
     fn together(&self) -> usize {
-        let bytes = self.profile.sizes.ciphertext.at(Level::UNBOUNDED).max(1.0);
+        let bytes = self.profile.sizes.ciphertext.at(self.profile.top).max(1.0);
         let width = self.profile.values_per_thread.unwrap_or(1);
         let fit = (MOST_BYTES / bytes) as usize / width * width;
         self.profile.values_at_once.min(fit.max(width * rayon::current_num_threads()))
     }
 
-    /// What operations cost in a scheme without levels: as [`Bench::at`], on as many values as a program is given at once, with layers of
-    /// networks.
-    fn unbounded(&self, rng: &mut dyn CryptoRng) -> Result<Costs> {
-        let (e, at) = (&self.evaluator, Level::UNBOUNDED);
+    /// What operations cost in a scheme of sparse products, the same at every level: single ones and whole layers of networks, on as many values as a
+    /// program is given at once.
+    fn by_entries(&self, rng: &mut dyn CryptoRng) -> Result<Costs> {
+        let (e, at) = (&self.evaluator, self.profile.top);
         let mut costs = self.at(at, rng)?;
-        if self.profile.linear != LinearStyle::Matrix {
-            return Ok(costs);
-        }
         let values = self.operands(self.together(), at, rng)?;
         costs.add = Cost::flat(self.each(&values, |x| e.add(x, x))?);
         costs.mul = Cost::flat(self.each(&values, |x| e.mul(x, x))?);
         let x: Vec<&S::Ciphertext> = values.iter().collect();
         let mut equations = Vec::new();
+        let after = at.spend("layer", 1)?;
         for layer in probes::layers(self.profile)? {
             let prepared = e.prepare(&layer.map, &Schedule::Matrix, at, Keep::Encoded)?;
-            let bias = [e.encode_addend(&Diagonal::Constant(0.5), at)?];
+            let bias = [e.encode_addend(&Diagonal::Constant(0.5), after)?];
             let took = seconds(|| e.layer(&x, &prepared, Some(&bias), layer.function))?;
             equations.push((layer.operations, took / x.len().max(1) as f64));
         }

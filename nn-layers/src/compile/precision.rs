@@ -7,19 +7,42 @@
 use he_traits::{Profile, Requirements, Result, Scheme};
 
 use super::Options;
+use crate::approx::{Functions, Nonlinear};
 
 /// What a bit of precision is worth, as a share of the time of a key switch.
 const BIT: f64 = 0.05;
 
-/// Parameters that meet `requirements`, with as much less precision as `options` allow where that pays.
-pub(super) fn parameters<S: Scheme>(
-    requirements: &Requirements,
-    options: &Options,
-) -> Result<(S::Params, Profile)> {
+/// Bits that parameters are to give, and must.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bits {
+    pub(super) most: u32,
+    pub(super) least: u32,
+}
+
+impl Bits {
+    pub(super) fn of(options: &Options) -> Bits {
+        let Options { precision_bits: most, least_precision_bits: least, .. } = *options;
+        Bits { most, least: least.min(most) }
+    }
+
+    /// A polynomial of degree d enlarges an error of its argument up to d times, a square twice: what it has more than a square is not given up.
+    pub(super) fn with(self, functions: &Functions) -> Bits {
+        let degree = |function: &Nonlinear| match function {
+            Nonlinear::Polynomial(polynomial) => polynomial.degree(),
+            _ => 0,
+        };
+        let degree = functions.by_node.values().map(degree).max().unwrap_or(0).max(2);
+        let more = (degree as f64 / 2.0).log2().ceil() as u32;
+        Bits { least: (self.least + more).min(self.most), ..self }
+    }
+}
+
+/// Parameters that meet `requirements`, with as many of `bits` as pay.
+pub(super) fn parameters<S: Scheme>(requirements: &Requirements, bits: Bits) -> Result<(S::Params, Profile)> {
     let mut best: Option<(f64, S::Params, Profile)> = None;
     let mut refused = None;
-    for missing in 0..=options.precision_bits.saturating_sub(options.least_precision_bits) {
-        let precision_bits = options.precision_bits - missing;
+    for precision_bits in (bits.least..=bits.most).rev() {
+        let missing = bits.most - precision_bits;
         let found = S::parameters(&Requirements { precision_bits, ..*requirements })
             .and_then(|params| Ok((S::profile(&params)?, params)));
         match found {

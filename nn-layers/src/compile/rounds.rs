@@ -5,7 +5,8 @@
 
 use he_traits::{Profile, Requirements, Scheme};
 
-use super::{Compiled, LEAST_SLOTS, Source, largest, precision};
+use super::precision::{self, Bits};
+use super::{Compiled, LEAST_SLOTS, Source, largest};
 use crate::approx::Degree;
 use crate::error::{Error, Result};
 use crate::fold::Folded;
@@ -33,12 +34,13 @@ impl Source<'_> {
         let refreshing = |profile: Profile, bound: f64| profile.with_round_trips(bound);
         let (folded, functions) = self.fold(&refreshing(profile.clone(), requirements.bound), degree)?;
         requirements.bound = requirements.bound.max(self.options.headroom * largest(&functions));
+        let bits = Bits::of(self.options).with(&functions);
         let mut best: Option<Candidate<S>> = None;
         let mut refused = None;
         let mut slots = LEAST_SLOTS;
         while slots <= MOST_SLOTS {
             let on_ring = Requirements { slots, ..requirements };
-            match self.best_on_ring::<S>(&folded, &on_ring) {
+            match self.best_on_ring::<S>(&folded, &on_ring, bits) {
                 Ok(Some(candidate)) => match &best {
                     Some(best) if best.seconds <= candidate.seconds => break,
                     _ => best = Some(candidate),
@@ -66,6 +68,7 @@ impl Source<'_> {
         &self,
         folded: &Folded,
         requirements: &Requirements,
+        bits: Bits,
     ) -> Result<Option<Candidate<S>>> {
         let full = Plan::new(folded, None)?.depth().max(1);
         let mut packed: Option<(usize, Packed<'_>)> = None;
@@ -73,7 +76,7 @@ impl Source<'_> {
         let mut late = None;
         for depth in 1..=full + 1 {
             let (params, profile) =
-                match precision::parameters::<S>(&Requirements { depth, ..*requirements }, self.options) {
+                match precision::parameters::<S>(&Requirements { depth, ..*requirements }, bits) {
                     Ok(found) => found,
                     Err(error) if depth == 1 => return Err(Error::Scheme(error)),
                     Err(_) => break,

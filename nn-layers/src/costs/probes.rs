@@ -7,7 +7,7 @@ use he_traits::{Function, LinearMap, Profile};
 use super::maps::number;
 use crate::compile::{Options, compile_for};
 use crate::error::{Error, Result};
-use crate::layers::{Activation, Conv2d, Linear};
+use crate::layers::{Activation, Conv2d, Layer, Linear};
 use crate::program::{StepKind, Term};
 use crate::{Network, Tensor, Weights};
 
@@ -33,24 +33,21 @@ pub(super) fn layers(profile: &Profile) -> Result<Vec<Probe>> {
         probe(&network.build()?, profile)
     };
     let n = profile.slots;
-    if side < 4 {
-        return Ok(vec![
-            build(&|network| _ = network.layer("map", Linear::new(n, n)))?,
-            build(&|network| _ = network.layer("map", Linear::new(n, 1)))?,
-            build(&|network| {
-                network.layer("map", Linear::new(n, n));
-                network.layer("function", Activation::Sigmoid);
-            })?,
-        ]);
+    let (wide, narrow): (Layer, Layer) = match side {
+        0..4 => (Linear::new(n, n).into(), Linear::new(n, 1).into()),
+        _ => (conv(3).into(), conv(1).into()),
+    };
+    let mut probes = Vec::new();
+    for layer in [&wide, &narrow] {
+        probes.push(build(&|network| _ = network.layer("map", layer.clone()))?);
     }
-    Ok(vec![
-        build(&|network| _ = network.layer("map", conv(3)))?,
-        build(&|network| _ = network.layer("map", conv(1)))?,
-        build(&|network| {
-            network.layer("map", conv(3));
+    if profile.exact {
+        probes.push(build(&|network| {
+            network.layer("map", wide.clone());
             network.layer("function", Activation::Sigmoid);
-        })?,
-    ])
+        })?);
+    }
+    Ok(probes)
 }
 
 /// The one step of a network, with weights that differ from each other.
