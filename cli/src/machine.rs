@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use he_traits::wire::{Decode, Encode};
 use he_traits::{ClientScheme, Costs, LinearStyle, Profile};
@@ -12,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::backends::{self, Task};
-use crate::compare::child::own_file;
+use crate::compare::child::{own_file, wait};
 use crate::failure::Failure;
 use crate::record::{Build, Host};
+use crate::{interrupt, measure};
 
 /// What costs hold for: a machine, a build of henna, and a scheme at its parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,7 +73,7 @@ pub(crate) fn costs<S: ClientScheme>(params: &S::Params, profile: &Profile, thre
             let measured = Measured { conditions, costs };
             // Without a cache the next plan measures again.
             if let (Some(file), Ok(bytes)) = (file, serde_json::to_vec_pretty(&measured)) {
-                let _ = models::cache::write_atomically(&file, &bytes);
+                let _ = interrupt::held_off(|| models::cache::write_atomically(&file, &bytes));
             }
             Some(costs)
         }
@@ -108,16 +110,23 @@ fn ask(question: &Question) -> Result<Costs, Failure> {
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| failed(&error))?;
-    let text = serde_json::to_vec(question).map_err(|error| failed(&error))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A child that died already shows in its status.
-        let _ = stdin.write_all(&text);
+    let (mut stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let child = Arc::new(Mutex::new(child));
+    interrupt::kill_on_interrupt(&child);
+    let mut line = serde_json::to_vec(question).map_err(|error| failed(&error))?;
+    line.push(b'\n');
+    // A child that died already shows in its status. Open until the child is done: the end tells it that this process is gone.
+    let _ = stdin.as_mut().map(|stdin| stdin.write_all(&line));
+    let (mut answer, mut message) = (String::new(), String::new());
+    let _ = stdout.map(|mut stdout| stdout.read_to_string(&mut answer));
+    let _ = stderr.map(|mut stderr| stderr.read_to_string(&mut message));
+    let status = wait(&child)?;
+    drop(stdin);
+    interrupt::give_way();
+    if !status.success() {
+        return Err(failed(&message.trim().trim_start_matches("henna: ")));
     }
-    let output = child.wait_with_output().map_err(|error| failed(&error))?;
-    if !output.status.success() {
-        return Err(failed(&String::from_utf8_lossy(&output.stderr).trim().trim_start_matches("henna: ")));
-    }
-    serde_json::from_slice(&output.stdout).map_err(|error| failed(&error))
+    serde_json::from_str(&answer).map_err(|error| failed(&error))
 }
 
 /// The child's side: a question on standard input, costs on standard output.
@@ -131,10 +140,7 @@ pub(crate) fn child() -> Result<(), Failure> {
             Ok(costs::measure::<S>(&params, &mut rng)?)
         }
     }
-    let mut text = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut text).map_err(|error| Failure::failed(error.to_string()))?;
-    let question: Question =
-        serde_json::from_slice(&text).map_err(|error| Failure::failed(format!("no question: {error}")))?;
+    let question: Question = measure::asked()?;
     rayon::ThreadPoolBuilder::new()
         .num_threads(question.threads)
         .build_global()

@@ -10,6 +10,7 @@ pub(crate) mod run;
 use std::io::{BufRead, Read, Write};
 
 use he_traits::ClientScheme;
+use serde::de::DeserializeOwned;
 
 use crate::backends::{self, Task};
 use crate::failure::Failure;
@@ -21,15 +22,7 @@ use crate::record::{BackendRecord, SCHEMA, Status};
 /// Reads a job from standard input, runs it, and writes its record to standard output. Standard input stays open as long
 /// as the parent lives: its end is this process's end as well.
 pub(crate) fn child() -> Result<(), Failure> {
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).map_err(|error| Failure::failed(error.to_string()))?;
-    let job: Job =
-        serde_json::from_str(&line).map_err(|error| Failure::failed(format!("no job: {error}")))?;
-    std::thread::spawn(|| {
-        let mut rest = [0; 64];
-        while matches!(std::io::stdin().lock().read(&mut rest), Ok(count) if count > 0) {}
-        std::process::exit(130);
-    });
+    let job: Job = asked()?;
     rayon::ThreadPoolBuilder::new()
         .num_threads(job.threads)
         .build_global()
@@ -38,6 +31,19 @@ pub(crate) fn child() -> Result<(), Failure> {
     let text = serde_json::to_string(&record).map_err(|error| Failure::failed(error.to_string()))?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| Failure::failed(error.to_string()))
+}
+
+/// What the parent asks for, a line of standard input. From here on the end of standard input is the end of this process.
+pub(crate) fn asked<T: DeserializeOwned>() -> Result<T, Failure> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(|error| Failure::failed(error.to_string()))?;
+    let asked = serde_json::from_str(&line).map_err(|error| Failure::failed(format!("no job: {error}")))?;
+    std::thread::spawn(|| {
+        let mut rest = [0; 64];
+        while matches!(std::io::stdin().lock().read(&mut rest), Ok(count) if count > 0) {}
+        std::process::exit(130);
+    });
+    Ok(asked)
 }
 
 fn record(job: &Job) -> Result<BackendRecord, Failure> {

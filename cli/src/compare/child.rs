@@ -62,7 +62,7 @@ pub(crate) fn own_file() -> Result<PathBuf, Failure> {
 }
 
 /// Waits without holding the child, so that an interrupt can end it.
-fn wait(child: &Arc<Mutex<Child>>) -> Result<ExitStatus, Failure> {
+pub(crate) fn wait(child: &Arc<Mutex<Child>>) -> Result<ExitStatus, Failure> {
     loop {
         let status = child.lock().unwrap_or_else(PoisonError::into_inner).try_wait();
         match status.map_err(|error| Failure::failed(format!("lost sight of a child: {error}")))? {
