@@ -1,9 +1,7 @@
 //! What operations cost on this machine: measured once for each set of parameters, in a process of its own, and kept in the cache.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 
 use he_traits::wire::{Decode, Encode};
 use he_traits::{ClientScheme, Costs, LinearStyle, Profile};
@@ -13,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::backends::{self, Task};
-use crate::compare::child::{own_file, wait};
+use crate::compare::child::{self, Answer};
 use crate::failure::Failure;
 use crate::record::{Build, Host};
 use crate::{interrupt, measure};
@@ -102,35 +100,15 @@ fn kept(file: &Path, conditions: &Conditions) -> Option<Costs> {
 
 /// Has a child measure: what it allocates is no part of this process, whose memory is watched.
 fn ask(question: &Question) -> Result<Costs, Failure> {
-    let failed = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
-    let mut child = Command::new(own_file()?)
-        .arg("measure-costs")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(&error))?;
-    let (mut stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let child = Arc::new(Mutex::new(child));
-    interrupt::kill_on_interrupt(&child);
-    let mut line = serde_json::to_vec(question).map_err(|error| failed(&error))?;
-    line.push(b'\n');
-    // A child that died already shows in its status. Open until the child is done: the end tells it that this process is gone.
-    let _ = stdin.as_mut().map(|stdin| stdin.write_all(&line));
-    let (mut answer, mut message) = (String::new(), String::new());
-    let _ = stdout.map(|mut stdout| stdout.read_to_string(&mut answer));
-    let _ = stderr.map(|mut stderr| stderr.read_to_string(&mut message));
-    let status = wait(&child)?;
-    drop(stdin);
-    interrupt::give_way();
+    let Answer { status, text, message } = child::ask("measure-costs", &question.backend, question, None)?;
     if !status.success() {
-        return Err(failed(&message.trim().trim_start_matches("henna: ")));
+        return Err(Failure::failed(message));
     }
-    serde_json::from_str(&answer).map_err(|error| failed(&error))
+    serde_json::from_str(&text).map_err(|error| Failure::failed(error.to_string()))
 }
 
 /// The child's side: a question on standard input, costs on standard output.
-pub(crate) fn child() -> Result<(), Failure> {
+pub(crate) fn answer() -> Result<(), Failure> {
     struct Measure(Question);
     impl Task for Measure {
         type Output = Result<Costs, Failure>;

@@ -62,7 +62,7 @@ fn main() -> ExitCode {
         Command::Reproduce(args) => reproduce::run(args),
         Command::Data(args) => data::run(&args.command),
         Command::Measure => measure::child(),
-        Command::MeasureCosts => machine::child(),
+        Command::MeasureCosts => machine::answer(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

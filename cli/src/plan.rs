@@ -1,4 +1,4 @@
-//! `henna plan`: how a network would run, without any key.
+//! `henna plan`: how a network would run, without running it.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! Compiles a model for a backend and describes the result, without any key.
+//! Compiles a model for a backend and describes the result, without any key of its own.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -104,11 +104,11 @@ pub(crate) fn plan_for<S: ClientScheme>(subject: &Subject, how: How) -> Result<P
     let weights = encrypted.pattern.encrypted_weights(&compiled.profile)?;
     let seconds = start.elapsed().as_secs_f64();
     let mut plan = describe(&compiled, &symbolic, &Keeping::everything(), Some(weights), samples);
+    fits(&subject.network, S::NAME, weights, plan.estimated_memory.total as f64, memory)?;
     if let Some((threads, here)) = here::<S>(&compiled, threads) {
         let run = encrypted.pattern.symbolic_encrypted(&here, 1)?;
         time(&mut plan, &run, threads, &here, samples);
     }
-    fits(&subject.network, S::NAME, weights, plan.estimated_memory.total as f64, memory)?;
     Ok(Planned {
         compiled,
         symbolic,

@@ -74,7 +74,8 @@ impl Profile {
         let top = self.top;
         let lowest_input = if top.is_unbounded() { top } else { Level::ZERO };
         let seconds = self.costs.decrypt.at(lowest_input) + self.costs.encrypt.at(top);
-        self.refresh = Some(RefreshProfile { lowest_input, highest_output: top, bound, seconds });
+        self.refresh =
+            Some(RefreshProfile { lowest_input, highest_output: top, bound, seconds, by_owner: true });
         let learns = "the values of every ciphertext sent for a refresh".to_owned();
         if !self.security.owner_learns.contains(&learns) {
             self.security.owner_learns.push(learns);
@@ -103,6 +104,9 @@ pub struct RefreshProfile {
     pub bound: f64,
     /// Seconds for one ciphertext.
     pub seconds: f64,
+    /// Whether the owner of the key does it, by decryption and encryption: see [`Profile::with_round_trips`].
+    #[serde(default)]
+    pub by_owner: bool,
 }
 
 /// What a scheme protects. Every report prints it.

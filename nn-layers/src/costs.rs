@@ -62,13 +62,16 @@ pub fn measure<S: ClientScheme>(params: &S::Params, rng: &mut dyn CryptoRng) -> 
     let bench = Bench { profile: &profile, owner, evaluator };
     match (profile.linear, profile.top.get()) {
         (LinearStyle::Matrix, _) => bench.by_entries(rng),
-        (LinearStyle::Diagonals, None) => bench.at(Level::UNBOUNDED, rng),
+        (LinearStyle::Diagonals, None) => {
+            bench.at(&bench.operands(rayon::current_num_threads(), profile.top, rng)?, profile.top, rng)
+        }
         (LinearStyle::Diagonals, Some(top)) => {
             let mut levels = vec![top, top.div_ceil(2), 1];
             levels.dedup();
             let costs = levels.iter().filter(|level| **level >= 1).map(|level| {
-                let costs = bench.at(Level::new(*level), rng)?;
-                Ok((f64::from(*level) + 1.0, costs))
+                let at = Level::new(*level);
+                let operands = bench.operands(rayon::current_num_threads(), at, rng)?;
+                Ok((f64::from(*level) + 1.0, bench.at(&operands, at, rng)?))
             });
             Ok(over_levels(&costs.collect::<Result<Vec<_>>>()?))
         }
@@ -79,8 +82,7 @@ pub fn measure<S: ClientScheme>(params: &S::Params, rng: &mut dyn CryptoRng) -> 
 #[must_use]
 pub fn with_costs(profile: &Profile, costs: Costs) -> Profile {
     let profile = Profile { costs, ..profile.clone() };
-    // A scheme of levels that cannot refresh by itself has the owner do it.
-    match profile.refresh.as_ref().map(|refresh| refresh.bound) {
+    match profile.refresh.as_ref().filter(|refresh| refresh.by_owner).map(|refresh| refresh.bound) {
         Some(bound) => profile.with_round_trips(bound),
         None => profile,
     }
@@ -122,7 +124,7 @@ impl<S: ClientScheme> Bench<'_, S> {
         Diagonal::Real((0..self.profile.slots).map(|slot| maps::number(slot, 0)).collect())
     }
 
-    /// Encrypted operands, one for each thread.
+    /// So many encrypted operands.
     fn operands(&self, count: usize, at: Level, rng: &mut dyn CryptoRng) -> Result<Vec<S::Ciphertext>> {
         let values = self.values();
         (0..count).map(|_| Ok(self.owner.encryptor.encrypt(&values, at, rng)?)).collect()
@@ -146,19 +148,18 @@ impl<S: ClientScheme> Bench<'_, S> {
         Ok([encrypt, seconds(|| decryptor.decrypt(&x))?])
     }
 
-    /// What operations cost at a level: the base of each cost.
-    fn at(&self, at: Level, rng: &mut dyn CryptoRng) -> Result<Costs> {
+    /// What operations on so many ciphertexts side by side cost at their level: the base of each cost.
+    fn at(&self, x: &[S::Ciphertext], at: Level, rng: &mut dyn CryptoRng) -> Result<Costs> {
         let e = &self.evaluator;
-        let x = self.operands(rayon::current_num_threads(), at, rng)?;
         let [encrypt, decrypt] = self.of_owner(at, rng)?;
-        let add = self.each(&x, |x| e.add(x, x))?;
-        let product = self.each(&x, |x| e.mul(x, x))?;
+        let add = self.each(x, |x| e.add(x, x))?;
+        let product = self.each(x, |x| e.mul(x, x))?;
         let factor = e.encode_factor(&self.values(), at)?;
-        let mul_plain = self.each(&x, |x| e.mul_plain(x, &factor))?;
+        let mul_plain = self.each(x, |x| e.mul_plain(x, &factor))?;
         let mut measured = match self.profile.linear {
             LinearStyle::Diagonals => self.by_diagonals(at, x.first(), mul_plain, add)?,
             LinearStyle::Matrix => {
-                let rotate = self.each(&x, |x| e.rotate(x, Step::from(1_usize)))?;
+                let rotate = self.each(x, |x| e.rotate(x, Step::from(1_usize)))?;
                 Costs {
                     mul_plain: Cost::flat(mul_plain),
                     rotate: Cost::flat(rotate),
@@ -223,10 +224,8 @@ impl<S: ClientScheme> Bench<'_, S> {
     /// program is given at once.
     fn by_entries(&self, rng: &mut dyn CryptoRng) -> Result<Costs> {
         let (e, at) = (&self.evaluator, self.profile.top);
-        let mut costs = self.at(at, rng)?;
         let values = self.operands(self.together(), at, rng)?;
-        costs.add = Cost::flat(self.each(&values, |x| e.add(x, x))?);
-        costs.mul = Cost::flat(self.each(&values, |x| e.mul(x, x))?);
+        let mut costs = self.at(&values, at, rng)?;
         let x: Vec<&S::Ciphertext> = values.iter().collect();
         let mut equations = Vec::new();
         let after = at.spend("layer", 1)?;

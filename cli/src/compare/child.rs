@@ -6,6 +6,8 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::job::Job;
@@ -18,37 +20,59 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// Runs one backend in a child of its own. Whatever becomes of the child, there is a record; the error is of this process.
 pub(crate) fn measure(job: Job) -> Result<BackendRecord, Failure> {
+    let backend = crate::record::label(&job.backend, job.weights_are, job.packing);
+    let Answer { status, text, message } = ask("measure-backend", &job.backend, &job, Some(backend))?;
+    Ok(outcome(&job, status, &text, &message))
+}
+
+/// What became of a child.
+pub(crate) struct Answer {
+    pub(crate) status: ExitStatus,
+    /// What it said on standard output.
+    pub(crate) text: String,
+    /// The last line of standard error that is no progress.
+    pub(crate) message: String,
+}
+
+/// Has this program do `command` in a child, which is told `question` in a line of standard input and ends with this process. Progress is shown under the name
+/// `shown`, where there is one; errors say that it is about `backend`.
+pub(crate) fn ask(
+    command: &str,
+    backend: &str,
+    question: &impl Serialize,
+    shown: Option<String>,
+) -> Result<Answer, Failure> {
     let mut child = Command::new(own_file()?)
-        .arg("measure-backend")
+        .arg(command)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| Failure::failed(format!("cannot start a process for {}: {error}", job.backend)))?;
+        .map_err(|error| Failure::failed(format!("cannot start a process for {backend}: {error}")))?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let child = Arc::new(Mutex::new(child));
     interrupt::kill_on_interrupt(&child);
 
     // Stays open until the child is done: its end tells the child that this process is gone.
     let mut stdin = stdin;
-    if let (Some(stdin), Ok(line)) = (stdin.as_mut(), serde_json::to_string(&job)) {
+    if let (Some(stdin), Ok(line)) = (stdin.as_mut(), serde_json::to_string(question)) {
         // A child that died already shows in its status.
         let _ = stdin.write_all(line.as_bytes()).and_then(|()| stdin.write_all(b"\n"));
     }
-    let backend = crate::record::label(&job.backend, job.weights_are, job.packing);
     let answer = std::thread::spawn(move || {
         let mut text = String::new();
         stdout.map(|mut stdout| stdout.read_to_string(&mut text));
         text
     });
     let messages =
-        std::thread::spawn(move || stderr.map(|stderr| follow(&backend, stderr)).unwrap_or_default());
+        std::thread::spawn(move || stderr.map(|stderr| follow(shown.as_deref(), stderr)).unwrap_or_default());
     let status = wait(&child)?;
     drop(stdin);
-    let answer = answer.join().unwrap_or_default();
+    let text = answer.join().unwrap_or_default();
     let message = messages.join().unwrap_or_default();
     interrupt::give_way();
-    Ok(outcome(&job, status, &answer, &message))
+    let message = message.trim().trim_start_matches("henna: ").to_owned();
+    Ok(Answer { status, text, message })
 }
 
 /// This program's file. Linux has a name for it that holds even when the file was replaced or removed meanwhile.
@@ -62,7 +86,7 @@ pub(crate) fn own_file() -> Result<PathBuf, Failure> {
 }
 
 /// Waits without holding the child, so that an interrupt can end it.
-pub(crate) fn wait(child: &Arc<Mutex<Child>>) -> Result<ExitStatus, Failure> {
+fn wait(child: &Arc<Mutex<Child>>) -> Result<ExitStatus, Failure> {
     loop {
         let status = child.lock().unwrap_or_else(PoisonError::into_inner).try_wait();
         match status.map_err(|error| Failure::failed(format!("lost sight of a child: {error}")))? {
@@ -73,21 +97,21 @@ pub(crate) fn wait(child: &Arc<Mutex<Child>>) -> Result<ExitStatus, Failure> {
 }
 
 /// Shows progress until the child closes its standard error; the last line that is no progress.
-fn follow(backend: &str, stderr: ChildStderr) -> String {
-    let bar = Bar::units(backend);
+fn follow(shown: Option<&str>, stderr: ChildStderr) -> String {
+    let bar = shown.map(Bar::units);
     let mut message = String::new();
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
         match protocol::parse(&line) {
-            Some(progress) => bar.show(
-                progress.done as u64,
-                progress.total as u64,
-                format!("{} {}", progress.stage.words(), progress.detail),
-            ),
+            Some(progress) => {
+                let text = format!("{} {}", progress.stage.words(), progress.detail);
+                let (done, total) = (progress.done as u64, progress.total as u64);
+                bar.iter().for_each(|bar| bar.show(done, total, text.clone()));
+            }
             None if line.trim().is_empty() => {}
             None => message = line,
         }
     }
-    bar.finish();
+    bar.iter().for_each(Bar::finish);
     message
 }
 
@@ -98,7 +122,6 @@ fn outcome(job: &Job, status: ExitStatus, answer: &str, message: &str) -> Backen
             Err(error) => return failed(job, format!("its record cannot be read: {error}")),
         }
     }
-    let message = message.trim().trim_start_matches("henna: ");
     let how = ended(status);
     failed(job, if message.is_empty() { how } else { format!("{message} ({how})") })
 }

@@ -75,7 +75,13 @@ impl Scheme for Broken {
         if (REFRESHES..=REFRESH_IS_COARSE).contains(&params.1) {
             let highest_output = profile.top.spend("refresh", 1)?;
             let lowest_input = Level::new(1);
-            profile.refresh = Some(RefreshProfile { lowest_input, highest_output, bound: 2.0, seconds: 1.0 });
+            profile.refresh = Some(RefreshProfile {
+                lowest_input,
+                highest_output,
+                bound: 2.0,
+                seconds: 1.0,
+                by_owner: false,
+            });
         }
         Ok(profile)
     }

@@ -37,31 +37,27 @@ impl Bits {
     }
 }
 
-/// Parameters that meet `requirements`, with as many of `bits` as pay.
+/// Parameters that meet `requirements`, with as many of `bits` as pay; the error is that of the most bits.
 pub(super) fn parameters<S: Scheme>(requirements: &Requirements, bits: Bits) -> Result<(S::Params, Profile)> {
-    let mut best: Option<(f64, S::Params, Profile)> = None;
-    let mut refused = None;
-    for precision_bits in (bits.least..=bits.most).rev() {
-        let missing = bits.most - precision_bits;
-        let found = S::parameters(&Requirements { precision_bits, ..*requirements })
-            .and_then(|params| Ok((S::profile(&params)?, params)));
-        match found {
-            Ok((profile, params)) if profile.top.is_unbounded() => return Ok((params, profile)),
-            Ok((profile, params)) => {
-                let cost = profile.costs.rotate.at(profile.top) * (1.0 + BIT * f64::from(missing));
-                if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
-                    best = Some((cost, params, profile));
-                }
-            }
-            Err(error) => refused = refused.or(Some(error)),
+    let giving = |precision_bits: u32| -> Result<(S::Params, Profile)> {
+        let params = S::parameters(&Requirements { precision_bits, ..*requirements })?;
+        let profile = S::profile(&params)?;
+        Ok((params, profile))
+    };
+    let cost = |precision_bits: u32, profile: &Profile| {
+        profile.costs.rotate.at(profile.top) * (1.0 + BIT * f64::from(bits.most - precision_bits))
+    };
+    let mut best = giving(bits.most);
+    if best.as_ref().is_ok_and(|(_, profile)| profile.top.is_unbounded()) {
+        return best;
+    }
+    let mut least = best.as_ref().map_or(f64::INFINITY, |(_, profile)| cost(bits.most, profile));
+    for precision_bits in (bits.least..bits.most).rev() {
+        let Ok(found) = giving(precision_bits) else { continue };
+        let cost = cost(precision_bits, &found.1);
+        if cost < least {
+            (least, best) = (cost, Ok(found));
         }
     }
-    match (best, refused) {
-        (Some((_, params, profile)), _) => Ok((params, profile)),
-        (None, Some(error)) => Err(error),
-        (None, None) => S::parameters(requirements).and_then(|params| {
-            let profile = S::profile(&params)?;
-            Ok((params, profile))
-        }),
-    }
+    best
 }
