@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Ckks::evaluator(&params, keys.evaluation)?;
     let results = program.prepare(&server, Keep::Encoded, &mut |_| {})?.run(&server, request, &mut |_| {})?;
 
-    let figures = program.decrypt(&Ckks::decryptor(&params, &keys.secret)?, &results)?;
+    let figures = program.decrypt(&Ckks::decryptor(&params, &keys.secret)?, &results, samples.batch())?;
     println!("encrypted {:.3?}", figures.rows(0, 1).data());
     println!("clear     {:.3?}", clear::run(&network, &stored.weights, &samples)?.rows(0, 1).data());
     Ok(())

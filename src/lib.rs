@@ -36,7 +36,7 @@
 //! let server = More::evaluator(params, keys.evaluation)?;
 //! let results = program.prepare(&server, Keep::Encoded, &mut |_| {})?.run(&server, request, &mut |_| {})?;
 //!
-//! let values = program.decrypt(&More::decryptor(params, &keys.secret)?, &results)?;
+//! let values = program.decrypt(&More::decryptor(params, &keys.secret)?, &results, samples.batch())?;
 //! assert_eq!(values.shape(), [2, 2]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -75,22 +75,7 @@ impl Encoder {
         scale: f64,
         basis: Basis,
     ) -> Result<Poly<Ntt>> {
-        match self.multiplier(op, values, scale)? {
-            Multiplier::Constant(integer) => {
-                let mut x = ring.zero::<Ntt>(basis);
-                x.limbs_mut()
-                    .zip(ring.moduli_of(basis))
-                    .for_each(|(limb, modulus)| limb.fill(modulus.reduce_integer(integer)));
-                Ok(x)
-            }
-            Multiplier::Coefficients(coefficients) => Ok(ring.values_of(basis, &coefficients)),
-            Multiplier::Scaled(coefficients, factor) => {
-                let integers: Vec<f64> =
-                    coefficients.iter().map(|x| (x * factor).round_ties_even()).collect();
-                Ok(ring.values_of(basis, &integers))
-            }
-            Multiplier::Values(values) => Ok(values),
-        }
+        Ok(self.multiplier(op, values, scale)?.over(ring, basis))
     }
 
     /// `values` times `scale`, rounded: a constant, or the integer coefficients of a polynomial in the subring of the smallest

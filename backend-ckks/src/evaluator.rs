@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::ciphertext::Ciphertext;
 use crate::keys::{EvaluationKeys, GaloisKey};
-use crate::ring::{Finish, Ntt, Poly, Ring, Switched};
+use crate::ring::{Finish, Multiplier, Ntt, Poly, Ring, Switched};
 use crate::{Parameters, profile};
 
 /// A plaintext to multiply by, over the limbs of its level.
@@ -21,7 +21,14 @@ pub struct Factor(Poly<Ntt>);
 
 /// A plaintext to add, over the limbs of its level.
 #[derive(Clone, Debug)]
-pub struct Addend(Poly<Ntt>);
+pub struct Addend(Added);
+
+#[derive(Clone, Debug)]
+enum Added {
+    Values(Poly<Ntt>),
+    /// The same number in each slot: a residue for each limb.
+    Constant(Vec<u64>),
+}
 
 /// Computes under one set of evaluation keys.
 pub struct CkksEvaluator {
@@ -109,7 +116,12 @@ impl Evaluator for CkksEvaluator {
     }
 
     fn encode_addend(&self, values: &Diagonal, at: Level) -> Result<Addend> {
-        Ok(Addend(self.encode("encode_addend", values, at)?))
+        const OP: &str = "encode_addend";
+        let (scale, basis) = (self.scale(OP, at)?, self.params.basis(at.index()));
+        Ok(Addend(match self.params.encoder().multiplier(OP, values, scale)? {
+            Multiplier::Constant(integer) => Added::Constant(self.residues(integer, basis)),
+            other => Added::Values(other.over(&self.ring, basis)),
+        }))
     }
 
     fn add(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {
@@ -129,8 +141,17 @@ impl Evaluator for CkksEvaluator {
     }
 
     fn add_plain(&self, a: &Ciphertext, b: &Addend) -> Result<Ciphertext> {
-        a.level().same("add_plain", level_of(&b.0))?;
-        Ok(self.made([self.ring.add(&a.c0, &b.0), a.c1.clone()]))
+        const OP: &str = "add_plain";
+        match &b.0 {
+            Added::Values(values) => {
+                a.level().same(OP, level_of(values))?;
+                Ok(self.made([self.ring.add(&a.c0, values), a.c1.clone()]))
+            }
+            Added::Constant(residues) => {
+                a.level().same(OP, Level::new(residues.len() as u32 - 1))?;
+                Ok(scalar::add_residues(self, a, residues))
+            }
+        }
     }
 
     fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {

@@ -28,8 +28,14 @@ pub struct Factor {
 
 /// A plaintext that is added to ciphertexts of one level.
 pub struct Addend {
-    plain: Plaintext,
+    added: Added,
     level: Level,
+}
+
+enum Added {
+    Plain(Plaintext),
+    /// The same number in each slot: SEAL's plaintext of it is as large as any, and made as fast as it is added.
+    Constant(f64),
 }
 
 /// Computes on ciphertexts with evaluation keys.
@@ -212,7 +218,12 @@ impl he_traits::Evaluator for SealEvaluator {
     fn encode_addend(&self, values: &Diagonal, at: Level) -> Result<Addend> {
         let context = self.context()?;
         let scale = context.level("encode_addend", at)?.scale;
-        Ok(Addend { plain: context.encode("encode_addend", values, at, scale)?, level: at })
+        let plain = context.encode("encode_addend", values, at, scale)?;
+        let added = match values {
+            Diagonal::Constant(value) => Added::Constant(*value),
+            _ => Added::Plain(plain),
+        };
+        Ok(Addend { added, level: at })
     }
 
     fn add(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {
@@ -231,7 +242,20 @@ impl he_traits::Evaluator for SealEvaluator {
 
     fn add_plain(&self, a: &Ciphertext, b: &Addend) -> Result<Ciphertext> {
         a.level.same("add_plain", b.level)?;
-        Ok(self.wrap(self.context()?.evaluator.add_plain(&a.native, &b.plain)?, a.level))
+        match &b.added {
+            Added::Plain(plain) => {
+                Ok(self.wrap(self.context()?.evaluator.add_plain(&a.native, plain)?, a.level))
+            }
+            Added::Constant(constant) => self.add_scalar(a, *constant),
+        }
+    }
+
+    fn add_scalar(&self, a: &Ciphertext, constant: f64) -> Result<Ciphertext> {
+        const OP: &str = "add_scalar";
+        let context = self.context()?;
+        let scale = context.level(OP, a.level)?.scale;
+        let plain = context.encode(OP, &Diagonal::Constant(constant), a.level, scale)?;
+        Ok(self.wrap(context.evaluator.add_plain(&a.native, &plain)?, a.level))
     }
 
     fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {

@@ -223,7 +223,9 @@ pub(crate) enum PackingArg {
     Multiplexed,
     /// Matrices row by row; products of matrices with sums over rows and columns
     VolleyRevolver,
-    /// One after the other
+    /// An element a ciphertext, and the slots are samples: for many samples at once
+    Batched,
+    /// The first two, one after the other
     Both,
 }
 
@@ -232,7 +234,8 @@ impl PackingArg {
     pub(crate) fn chosen(named: &[PackingArg]) -> Vec<Packing> {
         let is_named = |packing: &Packing| {
             named.iter().any(|name| match name {
-                PackingArg::Both => true,
+                PackingArg::Both => *packing != Packing::Batched,
+                PackingArg::Batched => *packing == Packing::Batched,
                 PackingArg::Multiplexed => *packing == Packing::Multiplexed,
                 PackingArg::VolleyRevolver => *packing == Packing::VolleyRevolver,
             })

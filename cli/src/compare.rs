@@ -27,7 +27,8 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
                 samples: request.samples,
                 threads: Some(request.threads),
             };
-            planning::plan(&request.subject, column.backend, how)
+            let plan = planning::plan(&request.subject, column.backend, how)?;
+            planning::fits_here(&plan, request.subject.name()).map(|()| plan)
         })
         .collect::<Vec<_>>();
     let sizes = request.sizes(&plans);
@@ -53,16 +54,17 @@ fn announce(request: &Request, plans: &[Result<record::Plan, Failure>], sizes: &
         let backend = column.label();
         match plan {
             Ok(plan) => {
-                let all = plan.estimated_seconds * (sizes.samples * runs) as f64;
+                let all = plan.seconds_of(sizes.samples) * *runs as f64;
                 // Below a second the work of starting threads and children, which no cost model counts, outweighs the rest.
                 let about = match all {
                     all if all < 1.0 => "about a second at most".to_owned(),
                     all => format!("about {}", units::seconds(all)),
                 };
+                let each = if plan.samples_per_ciphertext > 1 { "" } else { " a sample" };
                 eprintln!(
-                    "{backend}: {} samples x {runs} runs, {about} ({} a sample {}), {} of memory{}",
+                    "{backend}: {} samples x {runs} runs, {about} ({}{each} {}), {} of memory{}",
                     sizes.samples,
-                    units::seconds(plan.estimated_seconds),
+                    rows::evaluation(plan),
                     rows::estimated_on(plan),
                     units::bytes(plan.estimated_memory.total as f64),
                     plan.round_trips.as_ref().map_or(String::new(), |trips| format!(

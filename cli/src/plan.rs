@@ -82,10 +82,7 @@ fn describe(weights: &str, backend: &str, plan: &Plan) -> String {
         ("activations", rows::activations(&plan.activations)),
         ("evaluation keys", keys),
         ("operations", operations),
-        (
-            "one evaluation",
-            format!("about {} {}", units::seconds(plan.estimated_seconds), rows::estimated_on(plan)),
-        ),
+        ("one evaluation", format!("about {} {}", rows::evaluation(plan), rows::estimated_on(plan))),
         ("memory", rows::estimated_memory(plan)),
     ] {
         facts.add_row([name, &value]);

@@ -137,7 +137,7 @@ fn time(plan: &mut Plan, run: &SymbolicRun, threads: usize, here: &Profile, samp
     }
 }
 
-/// Samples that run at once.
+/// Samples, or groups of those that share ciphertexts, that run at once.
 fn together(profile: &Profile, samples: Option<usize>) -> usize {
     profile.values_at_once.clamp(1, samples.unwrap_or(usize::MAX).max(1))
 }
@@ -163,6 +163,26 @@ pub(crate) fn fits(
             units::bytes(weights.bytes),
             units::bytes(total),
             units::bytes(budget),
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Estimates of memory are at most so many times too high.
+const TOO_HIGH: f64 = 2.0;
+
+/// Refuses a run that cannot fit into the memory that is free, however wrong the estimate: it would be ended by the system, or end other programs.
+pub(crate) fn fits_here(plan: &Plan, network: &str) -> Result<(), Failure> {
+    fits_into(plan.estimated_memory.total as f64, memory::available(), network)
+}
+
+fn fits_into(total: f64, free: Option<u64>, network: &str) -> Result<(), Failure> {
+    match free {
+        Some(free) if total > TOO_HIGH * free as f64 => Err(Failure::failed(format!(
+            "a run of {network} is expected to take {} of memory, and {} are free; a machine with more of it, another packing or --round-trips \
+             (smaller ciphertexts) would do",
+            units::bytes(total),
+            units::bytes(free as f64),
         ))),
         _ => Ok(()),
     }
@@ -216,7 +236,8 @@ fn describe<S: ClientScheme>(
         top_level: profile.top.get(),
         depth: program.depth(),
         precision_bits: profile.precision_bits,
-        samples_at_once: profile.values_at_once,
+        samples_at_once: profile.values_at_once.max(program.samples_per_ciphertext()),
+        samples_per_ciphertext: program.samples_per_ciphertext(),
         input_ciphertexts: input.blocks(),
         output_ciphertexts: output.blocks(),
         security: SecurityRecord::from(&profile.security),
@@ -301,5 +322,21 @@ fn keys(needs: &KeyNeeds, profile: &Profile) -> Keys {
         relinearisation: needs.relinearisation.iter().any(|level| is_made(&level)),
         conjugation: needs.conjugation.iter().any(|level| is_made(&level)),
         estimated_bytes: levels.map(bytes).sum::<f64>() as u64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_twice_too_large_is_refused_and_what_may_fit_is_tried() {
+        assert!(fits_into(20e9, Some(10_000_000_000), "net").is_ok());
+        assert!(fits_into(200e9, None, "net").is_ok());
+        assert_eq!(
+            fits_into(200e9, Some(10_000_000_000), "net").unwrap_err().to_string(),
+            "a run of net is expected to take 200 GB of memory, and 10.0 GB are free; a machine with more of it, another packing or \
+             --round-trips (smaller ciphertexts) would do"
+        );
     }
 }

@@ -126,6 +126,15 @@ fn precision(report: &Report) -> Section {
     }
 }
 
+/// What an evaluation is expected to take, and of how many samples where they share ciphertexts.
+pub(crate) fn evaluation(plan: &Plan) -> String {
+    let seconds = units::seconds(plan.estimated_seconds);
+    match plan.samples_per_ciphertext {
+        0 | 1 => seconds,
+        most => format!("{seconds} for up to {most} samples"),
+    }
+}
+
 /// On what an estimated time is.
 pub(crate) fn estimated_on(plan: &Plan) -> String {
     let threads = units::count(plan.estimated_threads as u64, "thread");
@@ -142,8 +151,16 @@ pub(crate) fn spread(spread: &Spread) -> String {
 }
 
 fn time(report: &Report) -> Section {
+    let samples = report.head.samples.max(1);
+    let full = |backend: &BackendRecord| match (&backend.plan, &backend.measured) {
+        (Some(plan), Some(measured)) if plan.samples_per_ciphertext > 1 => {
+            let each = units::seconds(measured.time.latency.mean / plan.samples_per_ciphertext as f64);
+            format!("{each} ({} samples)", plan.samples_per_ciphertext)
+        }
+        _ => NONE.to_owned(),
+    };
     let rows = vec![
-        ("expected, one sample", planned(report, |p| units::seconds(p.estimated_seconds))),
+        ("expected, a sample", planned(report, |p| units::seconds(p.seconds_of(samples) / samples as f64))),
         ("key generation", measured(report, |m| units::seconds(m.time.keygen))),
         (
             "encrypting the weights",
@@ -155,6 +172,7 @@ fn time(report: &Report) -> Section {
         ("decrypt", measured(report, |m| spread(&m.time.decrypt))),
         ("latency", measured(report, |m| spread(&m.time.latency))),
         ("amortised, a sample", measured(report, |m| units::seconds(m.time.amortised))),
+        ("a sample, were ciphertexts full", report.backends.iter().map(full).collect()),
         ("evaluation / clear executor", measured(report, |m| units::digits(m.time.evaluate_over_clear))),
         ("throughput, samples/s", measured(report, |m| units::digits(m.time.samples_per_second))),
     ];
@@ -275,7 +293,7 @@ fn scheme(report: &Report) -> Section {
         ),
         ("activations", planned(report, |p| activations(&p.activations))),
         ("evaluation keys", planned(report, keys)),
-        ("operations, one sample", planned(report, |p| operations(&p.operations))),
+        ("operations, one evaluation", planned(report, |p| operations(&p.operations))),
     ];
     Section {
         title: "scheme",

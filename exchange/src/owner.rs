@@ -198,7 +198,7 @@ impl<S: ClientScheme> Owner<S> {
                 let ciphertext = S::Ciphertext::from_bytes(&results.entry()?, &self.setup.params)?;
                 decrypted.push(self.decryptor.decrypt(&ciphertext)?);
             }
-            values.extend(program.unpack(&decrypted)?.into_data());
+            values.extend(program.unpack(&decrypted, 1)?.into_data());
             progress(sample + 1);
         }
         results.finish()?;

@@ -94,6 +94,16 @@ impl Geometry {
         steps
     }
 
+    /// Slots of a diagonal before it repeats.
+    pub fn diagonal_period(&self) -> usize {
+        match self.copies {
+            1 => self.in_period.max(self.out_period),
+            // Each ciphertext holds one element of every copy, and a diagonal is one number.
+            copies if copies == self.slots => 1,
+            _ => self.slots,
+        }
+    }
+
     /// The smaller and the larger period.
     fn periods(&self) -> Result<(usize, usize)> {
         let (small, large) = (self.out_period.min(self.in_period), self.out_period.max(self.in_period));
@@ -226,7 +236,11 @@ impl LinearMap {
 
     /// The steps below the smaller period, for each pair of blocks.
     fn least_steps(&self, g: &Geometry) -> Vec<BTreeSet<usize>> {
-        let limit = if g.copies > 1 { g.slots } else { g.out_period.min(g.in_period) };
+        let limit = match g.copies {
+            1 => g.out_period.min(g.in_period),
+            copies if copies == g.slots => 1,
+            _ => g.slots,
+        };
         let mut marks: Vec<Vec<bool>> = vec![Vec::new(); g.out_blocks * g.in_blocks];
         for row in 0..self.shape().0 {
             let (out_block, r) = (row / g.out_period, row % g.out_period);

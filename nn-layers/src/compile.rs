@@ -187,6 +187,7 @@ impl<'a> Source<'a> {
             _ => match self.options.packing {
                 Packing::Multiplexed => Composition::SaveLevels,
                 Packing::VolleyRevolver => Composition::KeepRows,
+                Packing::Batched => Composition::SaveEntries,
             },
         };
         let folded = Folded::new(self.network, self.weights, &functions.by_node, composition)?;
@@ -222,7 +223,7 @@ impl<'a> Source<'a> {
                 precision::parameters::<S>(requirements, bits)
                     .map_err(|error| self.too_deep::<S>(requirements, bits.least, &folded, error))
             };
-            requirements.slots = slots(&folded, &profile);
+            requirements.slots = slots(&folded, &profile, self.options.packing);
             if profile.linear == LinearStyle::Diagonals && requirements.slots > LEAST_SLOTS {
                 // Values may fill several ciphertexts: a ring larger than the depth demands serves nothing.
                 let deep_enough = Requirements { slots: LEAST_SLOTS, ..requirements };
@@ -299,7 +300,10 @@ fn largest(functions: &Functions) -> f64 {
 }
 
 /// Slots that the values of a folded network want.
-fn slots(folded: &Folded, profile: &Profile) -> usize {
+fn slots(folded: &Folded, profile: &Profile, packing: Packing) -> usize {
+    if packing == Packing::Batched {
+        return 1;
+    }
     let affine = folded.steps.iter().filter(|step| matches!(step.kind, FoldedKind::Affine { .. }));
     let counts: Vec<usize> =
         std::iter::once(numel(&folded.input)).chain(affine.map(|step| numel(&step.shape))).collect();

@@ -188,6 +188,26 @@ pub enum Error {
         /// Why not, and what to do.
         reason: String,
     },
+    /// More samples than share ciphertexts.
+    #[error(
+        "ciphertexts of this program hold {most} samples together, {got} came; hand over {most} at a time"
+    )]
+    TooManySamples {
+        /// Samples that fit.
+        most: usize,
+        /// Samples that came.
+        got: usize,
+    },
+    /// Results that are not those of as many samples.
+    #[error("{samples} samples have {expected} groups of results, {got} came")]
+    Groups {
+        /// Samples.
+        samples: usize,
+        /// Groups that share ciphertexts.
+        expected: usize,
+        /// Groups that came.
+        got: usize,
+    },
     /// A program refreshes values, and the evaluator cannot.
     #[error(
         "the program sends values to the owner of the key {rounds} times, to be decrypted and encrypted anew, and this evaluator of \
@@ -270,6 +290,14 @@ pub enum Error {
         /// Mean loss of that epoch.
         loss: f64,
     },
+}
+
+impl Error {
+    /// For a scheme to which packings make no difference: it takes the default one alone.
+    pub(crate) fn only_one_packing(packing: Packing, backend: &str) -> Error {
+        let reason = "it computes maps entry by entry and pays nothing for moving values, so that only one packing makes sense";
+        Error::Packing { packing, backend: backend.to_owned(), reason: reason.to_owned() }
+    }
 }
 
 /// No parameters of a scheme are deep enough for a network.

@@ -93,13 +93,10 @@ impl Program {
             let cost = |(term, mapped): (usize, &Term)| match mapped {
                 Term::Value(_) => None,
                 Term::Mapped { diagonals, map, .. } => {
-                    let geometry = map.geometry(self.slots());
-                    let period = |g: he_traits::Geometry| match g.copies {
-                        1 => g.in_period.max(g.out_period),
-                        _ => g.slots,
-                    };
                     // A map that does not fit the slots is refused when it is prepared.
-                    let period = geometry.map_or(self.slots(), period);
+                    let period = map
+                        .geometry(self.slots())
+                        .map_or(self.slots(), |geometry| geometry.diagonal_period());
                     let diagonals = *diagonals as f64 * profile.factor_share(period);
                     Some(MapCost {
                         map: MapId { step: index, term },

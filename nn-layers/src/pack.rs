@@ -13,6 +13,8 @@
 //!
 //! The other way to lie is as a matrix, row by row ([`Packing::VolleyRevolver`]): a channel is a row, whose pixels keep the grid of the network's
 //! input after a stride ([`Layout::rows`]); a vector is a row ([`Layout::row_vector`]) or a column ([`Layout::column`]).
+//!
+//! Or the slots are samples ([`Packing::Batched`], [`Layout::batched`]): a layout then speaks of one of them, whose ciphertexts have one slot each.
 
 mod choose;
 mod packed_map;
@@ -65,6 +67,11 @@ impl Layout {
             places: places(count, slots),
             slots,
         }
+    }
+
+    /// Each element in a ciphertext of its own, whose slots are samples: for one sample, ciphertexts of one slot.
+    pub fn batched(shape: &[usize]) -> Layout {
+        Layout::dense(shape, 1)
     }
 
     /// Images multiplexed with gap `gap` on a grid whose lines are `row` slots apart. Anything but `[C, H, W]` lies dense, and
@@ -218,7 +225,7 @@ impl Layout {
         self.places.div_ceil(self.slots.max(1)).max(1)
     }
 
-    /// Slots of a ciphertext.
+    /// Slots of a ciphertext that one sample has.
     pub fn slots(&self) -> usize {
         self.slots
     }
@@ -301,7 +308,11 @@ impl Layout {
         for (element, value) in values.iter().enumerate() {
             places.iter_mut().skip(self.place(element)).take(self.copies).for_each(|slot| *slot = *value);
         }
-        Ok(places.chunks(self.slots).map(|block| Diagonal::Real(block.to_vec())).collect())
+        let vector = |block: &[f64]| match block {
+            [value] => Diagonal::Constant(*value),
+            values => Diagonal::Real(values.to_vec()),
+        };
+        Ok(places.chunks(self.slots).map(vector).collect())
     }
 
     /// The elements of one value from its decrypted blocks.

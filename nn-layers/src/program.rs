@@ -11,6 +11,7 @@ mod schedule;
 mod sum_columns;
 mod symbolic;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use he_traits::{Diagonal, Function, Level, LinearMap, Polynomial, Schedule};
@@ -216,39 +217,82 @@ impl Program {
         &self.network
     }
 
-    /// The blocks of one sample, ready to be encrypted.
-    ///
-    /// # Shapes
-    /// `sample` has the network's input shape, or that shape after a batch of 1.
-    ///
-    /// # Errors
-    /// [`Error::InputShape`] and [`Error::NotFinite`] for samples that do not fit.
-    pub fn pack(&self, sample: &Tensor) -> Result<Vec<Diagonal>> {
-        let expected = self.network.input_shape();
-        let fits =
-            sample.shape() == expected || matches!(sample.shape(), [1, shape @ ..] if shape == expected);
-        if !fits {
-            return Err(Error::InputShape {
-                network: self.network.name().to_owned(),
-                expected: expected.to_vec(),
-                got: sample.shape().to_vec(),
-            });
-        }
-        if let Some((index, value)) = sample.first_not_finite() {
-            return Err(Error::NotFinite { tensor: "input".to_owned(), index, value });
-        }
-        self.input_layout().pack(sample.data())
+    /// Samples that share ciphertexts: as many as there are slots in the packing [batched](crate::Packing::Batched), else 1.
+    pub fn samples_per_ciphertext(&self) -> usize {
+        (self.slots / self.input_layout().slots().max(1)).max(1)
     }
 
-    /// The result of one sample from its decrypted blocks, in the network's output shape.
+    /// So many samples in groups that share ciphertexts, each the range of its numbers: the last one may be smaller.
+    pub fn groups(&self, samples: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let each = self.samples_per_ciphertext();
+        (0..samples).step_by(each).map(move |first| first..(first + each).min(samples))
+    }
+
+    /// The blocks of one sample, ready to be encrypted, or of a [group](Program::groups) of samples that share them.
+    ///
+    /// # Shapes
+    /// `samples` has the network's input shape, or that shape after a batch of [`Program::samples_per_ciphertext`] at most.
     ///
     /// # Errors
-    /// [`Error::Blocks`] when the blocks are not as many, or not as long, as the layout says.
-    pub fn unpack(&self, blocks: &[Vec<f64>]) -> Result<Tensor> {
-        let values = self.output_layout().unpack(blocks)?;
-        let shape = self.network.output_shape();
-        debug_assert_eq!(numel(shape), values.len());
-        Tensor::new(shape, values)
+    /// [`Error::InputShape`], [`Error::TooManySamples`] and [`Error::NotFinite`] for samples that do not fit.
+    pub fn pack(&self, samples: &Tensor) -> Result<Vec<Diagonal>> {
+        let expected = self.network.input_shape();
+        let count = match samples.shape() {
+            shape if shape == expected => 1,
+            [count, shape @ ..] if shape == expected && *count > 0 => *count,
+            _ => {
+                return Err(Error::InputShape {
+                    network: self.network.name().to_owned(),
+                    expected: expected.to_vec(),
+                    got: samples.shape().to_vec(),
+                });
+            }
+        };
+        let most = self.samples_per_ciphertext();
+        if count > most {
+            return Err(Error::TooManySamples { most, got: count });
+        }
+        if let Some((index, value)) = samples.first_not_finite() {
+            return Err(Error::NotFinite { tensor: "input".to_owned(), index, value });
+        }
+        if most == 1 {
+            return self.input_layout().pack(samples.data());
+        }
+        let elements = numel(expected);
+        let slots = |element: usize| {
+            let mut slots = vec![0.0; self.slots];
+            let values = samples.data().iter().skip(element).step_by(elements);
+            slots.iter_mut().zip(values).for_each(|(slot, value)| *slot = *value);
+            Diagonal::Real(slots)
+        };
+        Ok((0..elements).map(slots).collect())
+    }
+
+    /// The results of a group of so many samples from its decrypted blocks.
+    ///
+    /// # Shapes
+    /// The result is `[samples, ..]` with the network's output shape.
+    ///
+    /// # Errors
+    /// [`Error::Blocks`] when the blocks are not as many, or not as long, as the layout says; [`Error::TooManySamples`].
+    pub fn unpack(&self, blocks: &[Vec<f64>], samples: usize) -> Result<Tensor> {
+        let (layout, most) = (self.output_layout(), self.samples_per_ciphertext());
+        if samples > most {
+            return Err(Error::TooManySamples { most, got: samples });
+        }
+        let mut values = Vec::with_capacity(samples * layout.elements());
+        for sample in 0..samples {
+            if most == 1 {
+                values.extend(layout.unpack(blocks)?);
+                continue;
+            }
+            // Each element's ciphertext as that of this sample alone has it.
+            let own = blocks.iter().map(|block| block.get(sample).copied().into_iter().collect());
+            values.extend(layout.unpack(&own.collect::<Vec<_>>())?);
+        }
+        let shape: Vec<usize> =
+            std::iter::once(samples).chain(self.network.output_shape().iter().copied()).collect();
+        Tensor::new(&shape, values)
     }
 }
 

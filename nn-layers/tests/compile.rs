@@ -202,11 +202,14 @@ fn what_does_not_fit_is_refused() {
     let (params, profile) = strict(1024, 30);
     let program = compile_for(&network, &weights, &batch, &options(), &profile).unwrap();
     assert!(matches!(program.pack(&random(&[1, 11, 12], 1)), Err(Error::InputShape { .. })));
-    assert!(matches!(program.pack(&batch), Err(Error::InputShape { .. })), "a batch is no sample");
+    assert!(
+        matches!(program.pack(&batch), Err(Error::TooManySamples { most: 1, .. })),
+        "a batch is no sample"
+    );
     let mut bad = random(&[1, 12, 12], 1);
     bad.data_mut()[7] = f64::NAN;
     assert!(matches!(program.pack(&bad), Err(Error::NotFinite { index: 7, .. })));
-    assert!(matches!(program.unpack(&[]), Err(Error::Blocks { .. })));
+    assert!(matches!(program.unpack(&[], 1), Err(Error::Blocks { .. })));
     let (other, other_profile) = strict(2048, 30);
     let wrong = ClearEvaluator::new(other, ClearKeys::all(&other)).unwrap();
     assert!(matches!(

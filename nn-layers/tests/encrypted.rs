@@ -79,7 +79,7 @@ fn worst_error(params: ClearParams) -> f64 {
     let expected = clear::run(settled.network(), &weights, &inputs).unwrap();
     let values = results.iter().flat_map(|blocks| {
         let blocks: Vec<_> = blocks.iter().map(|block| decryptor.decrypt(block).unwrap()).collect();
-        pattern.unpack(&blocks).unwrap().into_data()
+        pattern.unpack(&blocks, 1).unwrap().into_data()
     });
     values.zip(expected.data()).map(|(value, expected)| (value - expected).abs()).fold(0.0, f64::max)
 }

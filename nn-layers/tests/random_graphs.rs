@@ -166,8 +166,9 @@ proptest! {
             (few.clone(), Packing::Multiplexed),
             (many.clone(), Packing::Multiplexed),
             (free(60), Packing::Multiplexed),
-            (few, Packing::VolleyRevolver),
+            (few.clone(), Packing::VolleyRevolver),
             (many, Packing::VolleyRevolver),
+            (few, Packing::Batched),
         ];
         for ((params, profile), packing) in cases {
             let options = Options { packing, ..Options::default() };

@@ -76,7 +76,7 @@ fn digits() -> Network {
     n.build().unwrap()
 }
 
-/// Both packings against the clear result, and so against each other.
+/// All packings against the clear result, and so against each other.
 fn check(network: &Network, slots: usize, seed: u64) {
     let (params, profile) = strict(slots, 30);
     let inputs = batch(network, seed);

@@ -47,7 +47,7 @@ fn run(program: &Program, params: ClearParams, profile: &Profile, inputs: &Tenso
             .flatten()
             .map(|block| block.slots().iter().map(|slot| slot.re).collect())
             .collect();
-        data.extend(program.unpack(&blocks).unwrap().into_data());
+        data.extend(program.unpack(&blocks, 1).unwrap().into_data());
     }
     let mut shape = vec![inputs.batch()];
     shape.extend(program.network().output_shape());

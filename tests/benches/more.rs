@@ -87,7 +87,7 @@ fn main() {
         });
         for (image, result) in results.iter().enumerate() {
             let blocks: Vec<_> = result.iter().map(|block| decryptor.decrypt(block).unwrap()).collect();
-            let row = program.unpack(&blocks).unwrap();
+            let row = program.unpack(&blocks, 1).unwrap();
             for (got, want) in row.data().iter().zip(expected.rows(image, image + 1).data()) {
                 worst = worst.max((got - want).abs());
             }

@@ -63,7 +63,7 @@ fn a_network_deeper_than_the_chain_agrees_with_the_clear_result() {
         let batch = inputs.rows(0, 2);
         let encrypted = program.encrypt(&encryptor, &batch, &mut rng).unwrap();
         let results = prepared.run(&evaluator, encrypted, &mut |_| {}).unwrap();
-        let outputs = program.decrypt(&decryptor, &results).unwrap();
+        let outputs = program.decrypt(&decryptor, &results, batch.batch()).unwrap();
         let clear = program.clear(&batch).unwrap();
         let rms = (clear.data().iter().map(|x| x * x).sum::<f64>() / clear.data().len() as f64).sqrt();
         let worst = outputs.data().iter().zip(clear.data()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);

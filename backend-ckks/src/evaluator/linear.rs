@@ -181,7 +181,9 @@ fn one_value(evaluator: &CkksEvaluator, x: &[&Ciphertext], map: &Map) -> Result<
         .flat_map(|(out, giants)| giants.iter().map(move |g| (out, g)))
         .collect();
     let mut partial: Vec<Option<[Poly<Ntt>; 2]>> = map.outputs.iter().map(|_| None).collect();
-    for giants in giants.chunks(portion) {
+    let mut outputs = Vec::with_capacity(partial.len());
+    let mut portions = giants.chunks(portion).peekable();
+    while let Some(giants) = portions.next() {
         let sums: Vec<&Sum> = giants.iter().map(|(_, giant)| &giant.sum).collect();
         let sums = ring.hoisted_sums(&inputs, &rotated, &sums, map.extended);
         let turned: Vec<[Poly<Ntt>; 2]> = giants
@@ -196,8 +198,15 @@ fn one_value(evaluator: &CkksEvaluator, x: &[&Ciphertext], map: &Map) -> Result<
                 None => {}
             }
         }
+        // Sums are larger than what is left of them: those that are complete do not wait for the others.
+        let open = portions.peek().and_then(|giants| giants.first()).map_or(partial.len(), |(out, _)| *out);
+        let complete: Vec<_> = partial.iter_mut().take(open).skip(outputs.len()).map(Option::take).collect();
+        let finished = complete.into_par_iter().map(|sum| finish(evaluator, x, sum, map));
+        outputs.extend(finished.collect::<Result<Vec<_>>>()?);
     }
-    partial.into_par_iter().map(|sum| finish(evaluator, x, sum, map)).collect()
+    let rest = partial.into_iter().skip(outputs.len()).collect::<Vec<_>>().into_par_iter();
+    outputs.extend(rest.map(|sum| finish(evaluator, x, sum, map)).collect::<Result<Vec<_>>>()?);
+    Ok(outputs)
 }
 
 /// The sum of one giant step, rotated; still P times too large.

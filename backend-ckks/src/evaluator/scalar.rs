@@ -11,7 +11,7 @@ const LARGEST_MULTIPLE: f64 = (1 << 20) as f64;
 
 impl CkksEvaluator {
     /// Residues of an integer for the limbs of `basis`.
-    fn residues(&self, integer: f64, basis: Basis) -> Vec<u64> {
+    pub(super) fn residues(&self, integer: f64, basis: Basis) -> Vec<u64> {
         self.ring.moduli_of(basis).map(|modulus| modulus.reduce_integer(integer)).collect()
     }
 }
@@ -19,10 +19,14 @@ impl CkksEvaluator {
 pub(super) fn add(e: &CkksEvaluator, a: &Ciphertext, constant: f64) -> Result<Ciphertext> {
     const OP: &str = "add_scalar";
     let scaled = scaled(OP, constant, e.scale(OP, a.level())?)?;
+    Ok(add_residues(e, a, &e.residues(scaled, a.c0.basis())))
+}
+
+/// `a` and a constant at its scale, of which each limb's residue is given.
+pub(super) fn add_residues(e: &CkksEvaluator, a: &Ciphertext, residues: &[u64]) -> Ciphertext {
     let mut sum = a.c0.clone();
-    let residues = e.residues(scaled, sum.basis());
-    e.ring.add_scalar_assign(&mut sum, &residues);
-    Ok(e.made([sum, a.c1.clone()]))
+    e.ring.add_scalar_assign(&mut sum, residues);
+    e.made([sum, a.c1.clone()])
 }
 
 pub(super) fn drop_to(e: &CkksEvaluator, a: &Ciphertext, to: Level) -> Result<Ciphertext> {

@@ -67,6 +67,27 @@ impl Multiplier {
         }
     }
 
+    /// The multiplier as a polynomial of degree N over `basis`.
+    #[must_use]
+    pub fn over(self, ring: &Ring, basis: Basis) -> Poly<Ntt> {
+        match self {
+            Self::Constant(integer) => {
+                let mut x = ring.zero::<Ntt>(basis);
+                x.limbs_mut()
+                    .zip(ring.moduli_of(basis))
+                    .for_each(|(limb, modulus)| limb.fill(modulus.reduce_integer(integer)));
+                x
+            }
+            Self::Coefficients(coefficients) => ring.values_of(basis, &coefficients),
+            Self::Scaled(coefficients, factor) => {
+                let integers: Vec<f64> =
+                    coefficients.iter().map(|x| (x * factor).round_ties_even()).collect();
+                ring.values_of(basis, &integers)
+            }
+            Self::Values(values) => values,
+        }
+    }
+
     /// The multiplier with its coefficients, if it has any, transformed once and for all.
     #[must_use]
     pub fn into_values(self, ring: &Ring, basis: Basis) -> Self {
@@ -118,8 +139,22 @@ struct Scratch {
     rotated: Buffer,
     /// A key product before its permutation.
     product: Buffer,
-    /// Transformed multipliers of one sum.
-    multipliers: Buffer,
+    fresh: Fresh,
+}
+
+/// What a batch of sums multiplies by in one limb and is not kept so.
+struct Fresh {
+    /// Transformed multipliers, a polynomial each.
+    polynomials: Buffer,
+    /// Constants, a word each.
+    constants: Buffer,
+}
+
+/// Where the first of a sum's fresh multipliers lie.
+#[derive(Clone, Copy)]
+struct First {
+    polynomial: usize,
+    constant: usize,
 }
 
 /// One limb of both halves of every sum.
@@ -155,13 +190,18 @@ impl Ring {
             rows.iter_mut().zip(first.zip(second)).for_each(|(row, (x, y))| row.push([x, y]));
         }
         let batches = self.batches(sums);
-        let transforms = |batch: &&[&Sum]| batch.iter().map(|sum| sum.transforms()).sum();
-        let transforms: usize = batches.iter().map(transforms).max().unwrap_or(0);
+        let most = |count: &dyn Fn(&Sum) -> usize| {
+            batches.iter().map(|batch| batch.iter().map(|sum| count(sum)).sum()).max().unwrap_or(0)
+        };
+        let (transforms, constants) = (most(&Sum::transforms), most(&|sum| sum.constants.len()));
         let copies = if extended { rotated.len() } else { 0 };
         let scratch = || Scratch {
             rotated: Buffer::scratch(2 * copies * self.degree()),
             product: Buffer::scratch(2 * self.degree()),
-            multipliers: Buffer::scratch(transforms * self.degree()),
+            fresh: Fresh {
+                polynomials: Buffer::scratch(transforms * self.degree()),
+                constants: Buffer::scratch(constants),
+            },
         };
         for_each_item(&mut rows, scratch, |scratch, index, row| {
             let place = Place { basis, index };
@@ -170,7 +210,7 @@ impl Ring {
                     let input = rotated.get(which).and_then(|rotation| inputs.get(rotation.input));
                     input.map_or([&[][..], &[]], |input| input.halves.map(|half| half.limb(index)))
                 };
-                self.sum_limb(place, row, &batches, rotated.len(), &mut scratch.multipliers, operand);
+                self.sum_limb(place, row, &batches, rotated.len(), &mut scratch.fresh, operand);
                 return;
             }
             let words = scratch.rotated.chunks_exact_mut(2 * self.degree());
@@ -183,7 +223,7 @@ impl Ring {
                 let halves = copies.get(start..start + 2 * self.degree());
                 halves.map_or([&[][..], &[]], |halves| halves.split_at(self.degree()).into())
             };
-            self.sum_limb(place, row, &batches, rotated.len(), &mut scratch.multipliers, operand);
+            self.sum_limb(place, row, &batches, rotated.len(), &mut scratch.fresh, operand);
         });
         drop(rows);
         out
@@ -246,7 +286,7 @@ impl Ring {
         row: &mut Row<'_>,
         batches: &[&[&Sum]],
         operands: usize,
-        multipliers: &mut [u64],
+        fresh: &mut Fresh,
         operand: impl Fn(usize) -> [&'a [u64]; 2],
     ) {
         let Place { basis, index } = place;
@@ -255,7 +295,8 @@ impl Ring {
         let mut row = row.iter_mut();
         for batch in batches {
             let mut outs: Vec<_> = row.by_ref().take(batch.len()).collect();
-            let starts = self.transform_multipliers(place, batch, multipliers);
+            let starts = self.make_fresh(place, batch, fresh);
+            let (polynomials, constants) = (&*fresh.polynomials, &*fresh.constants);
             for start in (0..self.degree()).step_by(run) {
                 let range = start..(start + run).min(self.degree());
                 let part = |words: &'a [u64]| words.get(range.clone()).unwrap_or_default();
@@ -264,7 +305,14 @@ impl Ring {
                         return;
                     };
                     let mut outs = [x, y];
-                    limb.inner_products(&mut outs, sum.terms.len(), |i| {
+                    limb.inner_products(&mut outs, sum.len(), |i| {
+                        if let Some(constant) = i.checked_sub(sum.terms.len()) {
+                            let Some((which, _)) = sum.constants.get(constant) else {
+                                return (&[], [&[], &[]]);
+                            };
+                            let word = constants.get(first.constant + constant).map(std::slice::from_ref);
+                            return (word.unwrap_or_default(), operand(*which).map(part));
+                        }
                         let Some((which, multiplier)) = sum.terms.get(i) else { return (&[], [&[], &[]]) };
                         let values = match multiplier {
                             Multiplier::Values(values) => values.limb_of(basis, index),
@@ -272,8 +320,8 @@ impl Ring {
                             fresh => {
                                 let count =
                                     fresh.coefficients().map_or(0, |(coefficients, _)| coefficients.len());
-                                let start = (first + i) * self.degree();
-                                multipliers.get(start..start + count).unwrap_or_default()
+                                let start = (first.polynomial + i) * self.degree();
+                                polynomials.get(start..start + count).unwrap_or_default()
                             }
                         };
                         let gap = self.degree() / values.len().max(1);
@@ -281,32 +329,35 @@ impl Ring {
                         let values = values.get(start..start + (range.len() / gap).max(1));
                         (values.unwrap_or_default(), operand(*which).map(part))
                     });
-                    add_constants(limb, &mut outs, sum, |which| operand(which).map(part));
                 }
             }
         }
     }
 
-    /// The multipliers of some sums that are kept as coefficients, as lazy values of their subrings in one limb. For each sum the place of
-    /// its first one, counted in polynomials.
-    fn transform_multipliers(&self, place: Place, sums: &[&Sum], out: &mut [u64]) -> Vec<usize> {
+    /// What some sums multiply by and is kept as coefficients or numbers, in one limb: lazy values of their subrings, and residues.
+    fn make_fresh(&self, place: Place, sums: &[&Sum], fresh: &mut Fresh) -> Vec<First> {
         let limb = self.limb(place.basis, place.index);
-        let mut out = out.chunks_exact_mut(self.degree());
-        let mut next = 0;
-        let transform = |sum: &&Sum| {
+        let mut polynomials = fresh.polynomials.chunks_exact_mut(self.degree());
+        let mut words = fresh.constants.iter_mut();
+        let mut next = First { polynomial: 0, constant: 0 };
+        let make = |sum: &&Sum| {
             let first = next;
             for (_, multiplier) in &sum.terms {
                 if let Some((coefficients, factor)) = multiplier.coefficients()
-                    && let Some(out) = out.next().and_then(|out| out.get_mut(..coefficients.len()))
+                    && let Some(out) = polynomials.next().and_then(|out| out.get_mut(..coefficients.len()))
                 {
-                    next += 1;
+                    next.polynomial += 1;
                     limb.reduce_rounded(out, coefficients, factor);
                     limb.forward_subring_lazy(out);
                 }
             }
+            for ((_, integer), word) in sum.constants.iter().zip(&mut words) {
+                *word = limb.modulus().reduce_integer(*integer);
+                next.constant += 1;
+            }
             first
         };
-        sums.iter().map(transform).collect()
+        sums.iter().map(make).collect()
     }
 
     /// Integer coefficients in values over `basis`: N of them, or a part of N at even gaps (a power of two of them).
@@ -348,19 +399,4 @@ impl Ring {
 fn subring_values(limb: &Limb, out: &mut [u64], coefficients: &[f64], factor: f64) {
     limb.reduce_rounded(out, coefficients, factor);
     limb.forward_subring(out);
-}
-
-/// Adds a sum's products with constants in one run of a limb.
-fn add_constants<'a>(
-    limb: &Limb,
-    outs: &mut [&mut [u64]; 2],
-    sum: &Sum,
-    operand: impl Fn(usize) -> [&'a [u64]; 2],
-) {
-    for (which, integer) in &sum.constants {
-        let factor = limb.modulus().factor(limb.modulus().reduce_integer(*integer));
-        for (out, half) in outs.iter_mut().zip(operand(*which)) {
-            limb.add_mul_factor(out, half, factor);
-        }
-    }
 }

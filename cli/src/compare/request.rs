@@ -103,13 +103,16 @@ impl Request {
 
     /// Samples and runs, from what was asked for or from what the plans expect.
     pub(crate) fn sizes(&self, plans: &[Result<Plan, Failure>]) -> Sizes {
-        let expected =
-            |plan: &Result<Plan, Failure>| plan.as_ref().map_or(0.0, |plan| plan.estimated_seconds);
-        let slowest = plans.iter().map(expected).fold(0.0, f64::max);
-        let most = self.subject.available().unwrap_or(usize::MAX);
-        let samples = self.samples.unwrap_or_else(|| affordable(slowest).min(most));
+        let of = |plan: &Result<Plan, Failure>, samples: usize| {
+            plan.as_ref().map_or(0.0, |plan| plan.seconds_of(samples))
+        };
+        let slowest = |samples: usize| plans.iter().map(|plan| of(plan, samples)).fold(0.0, f64::max);
+        // Where samples share the ciphertexts of every column, more of them take no longer.
+        let shared = plans.iter().flatten().map(|plan| plan.samples_per_ciphertext).min().unwrap_or(1);
+        let most = self.subject.available().unwrap_or(MOST);
+        let samples = self.samples.unwrap_or_else(|| affordable(slowest, MOST.max(shared)).min(most));
         let runs = |plan: &Result<Plan, Failure>| {
-            let default = if expected(plan) * samples as f64 > RUN_SECONDS { 1 } else { RUNS };
+            let default = if of(plan, samples) > RUN_SECONDS { 1 } else { RUNS };
             self.runs.unwrap_or(default)
         };
         Sizes { samples, runs: plans.iter().map(runs).collect() }
@@ -135,10 +138,10 @@ impl Request {
     }
 }
 
-/// The largest power of two of samples that takes no more than [`SECONDS`], within [`LEAST`] and [`MOST`].
-fn affordable(seconds_a_sample: f64) -> usize {
-    let mut samples = MOST;
-    while samples > LEAST && seconds_a_sample * samples as f64 > SECONDS {
+/// The largest power of two of samples that takes no more than [`SECONDS`], at least [`LEAST`] and at most `most`.
+fn affordable(seconds: impl Fn(usize) -> f64, most: usize) -> usize {
+    let mut samples = most;
+    while samples > LEAST && seconds(samples) > SECONDS {
         samples /= 2;
     }
     samples
@@ -151,7 +154,7 @@ mod tests {
     #[test]
     fn slow_backends_get_fewer_samples() {
         assert_eq!(
-            [affordable(0.0), affordable(0.5), affordable(1.0), affordable(1000.0)],
+            [0.0, 0.5, 1.0, 1000.0].map(|each| affordable(|samples| each * samples as f64, MOST)),
             [256, 128, 64, 16]
         );
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use he_traits::decorators::RoundTrip;
 use he_traits::wire::Encode;
-use he_traits::{ClientScheme, Decryptor, Encryptor, Evaluator, Level, Parts, Scheme};
+use he_traits::{ClientScheme, Encryptor, Evaluator, Level, Parts, Scheme};
 use nn_layers::run::Prepared;
 use nn_layers::{StepPrecision, Tensor};
 use rand_chacha::ChaCha20Rng;
@@ -152,7 +152,9 @@ fn with<'a, S: ClientScheme, E: Evaluator<Ciphertext = S::Ciphertext>>(
 
     let mut session = Session { planned, encryptor, decryptor, evaluator, prepared, owner, rng };
     let samples = subject.samples(job.samples)?;
-    let batch = planned.compiled.profile.values_at_once.clamp(1, job.samples);
+    let batch = planned.plan.samples_at_once.clamp(1, job.samples);
+    // Samples that share the ciphertexts sent.
+    let shared = planned.plan.samples_per_ciphertext.clamp(1, job.samples) as f64;
     let mut log = Log { steps: vec![Vec::new(); planned.plan.steps.len()], ..Log::default() };
     clear_passes(subject, &samples.inputs, &mut log)?;
     // What the clear executor holds is no part of the run either.
@@ -192,8 +194,8 @@ fn with<'a, S: ClientScheme, E: Evaluator<Ciphertext = S::Ciphertext>>(
             result_ciphertext: log.result,
             evaluation_keys,
             encrypted_weights,
-            upload_per_sample: (log.fresh * planned.plan.input_ciphertexts as u64) as f64,
-            download_per_sample: (log.result * planned.plan.output_ciphertexts as u64) as f64,
+            upload_per_sample: (log.fresh * planned.plan.input_ciphertexts as u64) as f64 / shared,
+            download_per_sample: (log.result * planned.plan.output_ciphertexts as u64) as f64 / shared,
         },
         round_trips: owner.map(|owner| {
             let [evaluations, samples] = log.evaluations;
@@ -352,17 +354,7 @@ impl<S: ClientScheme, E: Evaluator<Ciphertext = S::Ciphertext>> Session<'_, S, E
         log: &mut Log,
     ) -> Result<Vec<f64>, Failure> {
         let program = &self.planned.compiled.program;
-        let (encrypting, encrypted) = timed(|| {
-            (0..inputs.batch())
-                .map(|row| {
-                    let blocks = program.pack(&inputs.rows(row, row + 1))?;
-                    let level = program.input_level();
-                    let encrypted =
-                        blocks.iter().map(|block| self.encryptor.encrypt(block, level, &mut self.rng));
-                    Ok(encrypted.collect::<Result<Vec<_>, _>>()?)
-                })
-                .collect::<Result<Vec<Vec<_>>, Failure>>()
-        });
+        let (encrypting, encrypted) = timed(|| program.encrypt(&self.encryptor, inputs, &mut self.rng));
         let encrypted = encrypted?;
         if log.fresh == 0 {
             log.fresh = first_bytes(&encrypted)?;
@@ -388,14 +380,7 @@ impl<S: ClientScheme, E: Evaluator<Ciphertext = S::Ciphertext>> Session<'_, S, E
         if log.result == 0 {
             log.result = first_bytes(&results)?;
         }
-        let (decrypting, values) = timed(|| {
-            let mut values = Vec::new();
-            for blocks in &results {
-                let blocks = blocks.iter().map(|block| self.decryptor.decrypt(block));
-                values.extend(program.unpack(&blocks.collect::<Result<Vec<_>, _>>()?)?.into_data());
-            }
-            Ok::<_, Failure>(values)
-        });
+        let (decrypting, values) = timed(|| program.decrypt(&self.decryptor, &results, inputs.batch()));
         log.total += encrypting + evaluating + decrypting;
         log.evaluating += evaluating;
         log.samples += inputs.batch();
@@ -409,7 +394,7 @@ impl<S: ClientScheme, E: Evaluator<Ciphertext = S::Ciphertext>> Session<'_, S, E
             log.decrypt.push(decrypting);
             log.latency.push(encrypting + evaluating + decrypting);
         }
-        values
+        Ok(values?.into_data())
     }
 }
 

@@ -15,6 +15,9 @@ pub(crate) struct Plan {
     pub(crate) depth: u32,
     pub(crate) precision_bits: f64,
     pub(crate) samples_at_once: usize,
+    /// Samples that share ciphertexts.
+    #[serde(default = "one")]
+    pub(crate) samples_per_ciphertext: usize,
     pub(crate) input_ciphertexts: usize,
     pub(crate) output_ciphertexts: usize,
     pub(crate) security: SecurityRecord,
@@ -25,6 +28,7 @@ pub(crate) struct Plan {
     pub(crate) activations: Vec<Activation>,
     pub(crate) keys: Keys,
     pub(crate) operations: BTreeMap<String, u64>,
+    /// Of one sample, or of all that share ciphertexts.
     pub(crate) estimated_seconds: f64,
     /// Threads of that time.
     #[serde(default = "one")]
@@ -42,6 +46,13 @@ pub(crate) struct Plan {
 
 fn one() -> usize {
     1
+}
+
+impl Plan {
+    /// Seconds that so many samples are expected to take.
+    pub(crate) fn seconds_of(&self, samples: usize) -> f64 {
+        self.estimated_seconds * samples.div_ceil(self.samples_per_ciphertext.max(1)) as f64
+    }
 }
 
 /// Round trips of one sample, with bytes by the sizes in the profile.

@@ -201,7 +201,7 @@ impl<S: ClientScheme> ClearModel<S> {
         let mut outputs = Vec::new();
         for blocks in results {
             let blocks = blocks.iter().map(|block| self.decryptor.decrypt(block));
-            outputs.extend(self.program.unpack(&blocks.collect::<Result<Vec<_>, _>>()?)?.into_data());
+            outputs.extend(self.program.unpack(&blocks.collect::<Result<Vec<_>, _>>()?, 1)?.into_data());
         }
         Ok(outputs)
     }

@@ -59,7 +59,7 @@ pub fn run_encrypted<S: ClientScheme>(images: &Tensor) -> Result<Vec<Tensor>, Er
 
     let decrypt = |blocks: &Vec<<S as Scheme>::Ciphertext>| {
         let blocks: Result<Vec<_>, _> = blocks.iter().map(|block| decryptor.decrypt(block)).collect();
-        program.unpack(&blocks?)
+        program.unpack(&blocks?, 1)
     };
     debug_assert_eq!(evaluator.profile().backend, S::NAME);
     results.iter().map(decrypt).collect()

@@ -110,7 +110,7 @@ impl<'a> Choice<'a> {
         let (out_blocks, in_blocks) = (output.blocks(), input.blocks());
         self.seen.clear();
         self.seen.resize(modulus * out_blocks * in_blocks, false);
-        let slots = self.profile.slots;
+        let slots = output.slots();
         for element in 0..operator.rows() {
             let row = output.place(element);
             operator.row(element, &mut |column, _| {
@@ -127,7 +127,8 @@ impl<'a> Choice<'a> {
         for pair in self.seen.chunks(modulus) {
             needed.iter_mut().zip(pair).for_each(|(all, mark)| *all |= mark);
         }
-        let distinct = needed.iter().filter(|mark| **mark).count() as f64;
+        // Ciphertexts of one slot have nothing to rotate.
+        let distinct = if modulus == 1 { 0.0 } else { needed.iter().filter(|mark| **mark).count() as f64 };
         let turns = if folds { (large / small.max(1)).max(1).ilog2() } else { 0 };
         MapWork {
             inputs: in_blocks as f64,

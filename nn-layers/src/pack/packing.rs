@@ -24,11 +24,14 @@ pub enum Packing {
     /// CryptoUNets, *Double Volley Revolver*): a channel a row, at the grid of the network's input throughout. Fully connected layers are
     /// products with the matrix of weights, row by row, and sums over columns or over rows, one after the other in turn.
     VolleyRevolver,
+    /// Every element of a value in a ciphertext of its own, whose slots are samples (CryptoNets, Gilad-Bachrach et al. 2016): as many samples as there
+    /// are slots take the time of one. Nothing is rotated, and a linear layer costs its entries, so that small networks on many samples gain.
+    Batched,
 }
 
 impl Packing {
     /// All of them, in the order in which reports show them.
-    pub const ALL: [Packing; 2] = [Packing::Multiplexed, Packing::VolleyRevolver];
+    pub const ALL: [Packing; 3] = [Packing::Multiplexed, Packing::VolleyRevolver, Packing::Batched];
 
     /// Its name, on the command line and in records.
     #[must_use]
@@ -36,6 +39,7 @@ impl Packing {
         match self {
             Packing::Multiplexed => "multiplexed",
             Packing::VolleyRevolver => "volley-revolver",
+            Packing::Batched => "batched",
         }
     }
 }
@@ -48,7 +52,7 @@ impl fmt::Display for Packing {
 
 /// A name that no packing has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no packing is called {name:?}: there are multiplexed and volley-revolver")]
+#[error("no packing is called {name:?}: there are multiplexed, volley-revolver and batched")]
 pub struct UnknownPacking {
     /// The name.
     pub name: String,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use he_traits::{Level, LinearMap, Profile};
+use he_traits::{Level, LinearMap, LinearStyle, Profile};
 
 use super::fuse::{Parts, new_number, renumber};
 use super::{Program, Step, StepKind, SumColumns, Term, revolver};
@@ -14,6 +14,7 @@ use crate::fold::{Folded, FoldedKind, FoldedStep, ValueId};
 use crate::lower::Operator;
 use crate::pack::{Choice, Layout, PackedMap, Packing, input_layout};
 use crate::plan::{Plan, StepWork};
+use crate::tensor::numel;
 use crate::weights::Weights;
 
 impl Program {
@@ -106,6 +107,7 @@ impl<'a> Packed<'a> {
                 let (folded, layouts) = revolver::arrange(folded, profile, &mut choice)?;
                 (Cow::Owned(folded), layouts)
             }
+            Packing::Batched => (Cow::Borrowed(folded), batched_layouts(folded, profile)?),
         };
         let work = match profile.refresh {
             Some(_) => StepWork::of_all(&folded, &layouts, &mut choice),
@@ -152,6 +154,38 @@ fn layouts(folded: &Folded, profile: &Profile, choice: &mut Choice<'_>) -> Vec<L
     layouts
 }
 
+/// Pairs of an input and an output ciphertext between which a map is planned: each takes memory, whether there is an entry or not.
+const MOST_PAIRS: usize = 1 << 25;
+
+/// The layouts of all values where the slots are samples.
+///
+/// # Errors
+/// [`Error::Packing`] for schemes without diagonals, and for a layer between so many numbers that a ciphertext for each makes no sense.
+fn batched_layouts(folded: &Folded, profile: &Profile) -> Result<Vec<Layout>> {
+    if profile.linear == LinearStyle::Matrix {
+        return Err(Error::only_one_packing(Packing::Batched, &profile.backend));
+    }
+    for step in &folded.steps {
+        let FoldedKind::Affine { terms, .. } = &step.kind else { continue };
+        let largest = terms.iter().map(|(_, operator)| operator.columns()).max().unwrap_or(0);
+        let outputs = numel(&step.shape);
+        if outputs.saturating_mul(largest) > MOST_PAIRS {
+            let reason = format!(
+                "{} is a map between {largest} and {outputs} numbers, each a ciphertext of its own, and that is for small networks; take the \
+                 packing multiplexed",
+                step.name
+            );
+            return Err(Error::Packing {
+                packing: Packing::Batched,
+                backend: profile.backend.clone(),
+                reason,
+            });
+        }
+    }
+    let shapes = std::iter::once(&folded.input).chain(folded.steps.iter().map(|step| &step.shape));
+    Ok(shapes.map(|shape| Layout::batched(shape)).collect())
+}
+
 /// For the later operand of a product, where a map makes it: the value whose places it takes, so that nothing moves between them.
 pub(super) fn shared_places(folded: &Folded) -> BTreeMap<ValueId, ValueId> {
     let pairs = folded.steps.iter().filter_map(|step| match &step.kind {
@@ -175,7 +209,8 @@ fn lower(
         if operator.is_identity() && input.same_places(output) {
             return Ok(Term::Value(value));
         }
-        let map = LinearMap::new(PackedMap::new(operator.clone(), input.clone(), output.clone()));
+        let map = PackedMap::new(operator.clone(), input.clone(), output.clone());
+        let map = LinearMap::new(map).with_copies(profile.slots / input.slots().max(1));
         let (schedule, diagonals) = super::schedule::choose(&map, input, profile, before)
             .map_err(|source| Error::Step { step: step.name.clone(), source })?;
         Ok(Term::Mapped { value, map: Arc::new(map), schedule, diagonals })

@@ -34,8 +34,7 @@ pub(super) fn arrange(
     choice: &mut Choice<'_>,
 ) -> Result<(Folded, Vec<Layout>)> {
     if profile.linear == LinearStyle::Matrix {
-        let reason = "it computes maps entry by entry and pays nothing for moving values, so that only one packing makes sense";
-        return Err(refused(&profile.backend, reason.to_owned()));
+        return Err(Error::only_one_packing(Packing::VolleyRevolver, &profile.backend));
     }
     if !profile.slots.is_power_of_two() {
         return Err(refused(&profile.backend, format!("{} slots are no power of two", profile.slots)));

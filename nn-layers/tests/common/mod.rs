@@ -103,22 +103,23 @@ pub(crate) fn evaluator(program: &Program, params: ClearParams, profile: &Profil
     ClearEvaluator::new(params, ClearKeys::new(&params, needs).unwrap()).unwrap()
 }
 
-/// Encrypts, runs and decrypts a batch; the result is `[N, ..]`.
+/// Encrypts, runs and decrypts samples; the result is `[N, ..]`.
 pub(crate) fn run(program: &Program, params: ClearParams, profile: &Profile, inputs: &Tensor) -> Tensor {
     let evaluator = evaluator(program, params, profile);
     let prepared = program.prepare(&evaluator, Keep::Encoded, &mut |_| {}).unwrap();
-    let samples = (0..inputs.batch()).map(|i| {
-        let blocks = program.pack(&inputs.rows(i, i + 1)).unwrap();
+    let groups: Vec<_> = program.groups(inputs.batch()).collect();
+    let samples = groups.iter().map(|group| {
+        let blocks = program.pack(&inputs.rows(group.start, group.end)).unwrap();
         let encrypt = |block| ClearCiphertext::new(&params, block, program.input_level()).unwrap();
         blocks.iter().map(encrypt).collect()
     });
     let outputs = prepared.run(&evaluator, samples.collect(), &mut |_| {}).unwrap();
-    let mut shape = vec![outputs.len()];
+    let mut shape = vec![inputs.batch()];
     shape.extend(program.network().output_shape());
-    let data = outputs.iter().flat_map(|blocks| {
+    let data = outputs.iter().zip(&groups).flat_map(|(blocks, group)| {
         let blocks: Vec<Vec<f64>> =
             blocks.iter().map(|block| block.slots().iter().map(|slot| slot.re).collect()).collect();
-        program.unpack(&blocks).unwrap().into_data()
+        program.unpack(&blocks, group.len()).unwrap().into_data()
     });
     Tensor::new(&shape, data.collect()).unwrap()
 }

@@ -62,7 +62,7 @@ pub(super) fn prepare(
         Schedule::Matrix => Work::Entries(map.entries() * map.copies() as u64),
         Schedule::Diagonals(baby_giant) => {
             let work = diagonals(map, baby_giant, &geometry, keep)?;
-            note(symbolic, schedule, level, &work, keep, diagonal_period(&geometry));
+            note(symbolic, schedule, level, &work, keep, geometry.diagonal_period());
             work
         }
     };
@@ -80,11 +80,6 @@ pub(super) fn prepare(
 /// Slots of a map's result before it repeats.
 fn out_period(geometry: &Geometry) -> usize {
     if geometry.copies == 1 { geometry.out_period } else { geometry.slots }
-}
-
-/// Slots of a map's diagonals before they repeat.
-fn diagonal_period(geometry: &Geometry) -> usize {
-    if geometry.copies == 1 { geometry.in_period.max(geometry.out_period) } else { geometry.slots }
 }
 
 /// Notes the keys, all at the level of the map's input, and what encoding the diagonals beforehand costs.
@@ -125,7 +120,7 @@ fn diagonals(map: &LinearMap, schedule: &BabyGiant, geometry: &Geometry, keep: K
     }
     let baby = baby.iter().map(|steps| steps.iter().filter(|step| **step != 0).count() as u64).collect();
     let encodes = if keep == Keep::Values { products } else { 0 };
-    let period = diagonal_period(geometry);
+    let period = geometry.diagonal_period();
     Ok(Work::Diagonals { baby, giant, products, additions, encodes, period })
 }
 

@@ -1,15 +1,16 @@
-//! Both packings on native CKKS: the same network, weights and samples, and the same outputs.
+//! The packings on native CKKS, and the batched one on SEAL too: the same network, weights and samples, and the same outputs.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use backend_ckks::{Ckks, Parameters};
+use backend_seal::Seal;
 use he_traits::{
     Clear, ClearCiphertext, ClearEvaluator, ClearKeys, ClearParams, ClientScheme, Keep, Level, LinearStyle,
     Scheme,
 };
 use models::{Model, seeded};
 use nn_layers::{
-    Activation, AvgPool2d, Concat, Conv2d, ConvTranspose2d, Degree, Flatten, Linear, Network, Options,
-    Packing, StepKind, Tensor, Weights, compile_for, train,
+    Activation, AvgPool2d, Compiled, Concat, Conv2d, ConvTranspose2d, Degree, Error, Flatten, Linear,
+    Network, Options, Packing, StepKind, Tensor, Weights, compile, compile_for, train,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -69,7 +70,7 @@ fn outputs(network: &Network, packing: Packing, depth: usize, seed: u64) -> (Ten
     let batch = inputs.rows(0, 2);
     let encrypted = program.encrypt(&encryptor, &batch, &mut rng).unwrap();
     let results = prepared.run(&evaluator, encrypted, &mut |_| {}).unwrap();
-    let outputs = program.decrypt(&decryptor, &results).unwrap();
+    let outputs = program.decrypt(&decryptor, &results, batch.batch()).unwrap();
     let clear = program.clear(&batch).unwrap();
     let rms = (clear.data().iter().map(|x| x * x).sum::<f64>() / clear.data().len() as f64).sqrt();
     let error = largest_difference(&outputs, &clear);
@@ -81,18 +82,20 @@ fn largest_difference(a: &Tensor, b: &Tensor) -> f64 {
 }
 
 #[test]
-fn both_packings_give_the_outputs_of_the_clear_network() {
+fn all_packings_give_the_outputs_of_the_clear_network() {
     for (network, depth, seed) in [(digits(), 14, 1), (unet(), 10, 2)] {
         let all = Packing::ALL.map(|packing| outputs(&network, packing, depth, seed));
         for (packing, (_, error, rms)) in Packing::ALL.iter().zip(&all) {
             assert!(error < &(1e-4 * rms), "{} {packing}: {error} of {rms}", network.name());
         }
-        let [(multiplexed, _, rms), (revolver, _, _)] = &all;
-        assert!(largest_difference(multiplexed, revolver) < 2e-4 * rms, "{}", network.name());
+        let [(multiplexed, _, rms), others @ ..] = &all;
+        for (other, ..) in others {
+            assert!(largest_difference(multiplexed, other) < 2e-4 * rms, "{}", network.name());
+        }
     }
 }
 
-/// A model of the registry in the clear, under the rules of a scheme by diagonals, in both packings against its clear run.
+/// A model of the registry in the clear, under the rules of a scheme by diagonals, in both packings of single samples against its clear run.
 fn check_model(model: &Model, slots: usize, levels: u32) {
     let network = (model.network)().unwrap();
     let weights = model.weights().unwrap().weights;
@@ -100,7 +103,7 @@ fn check_model(model: &Model, slots: usize, levels: u32) {
     let inputs = seeded::images(shape, 2, 7);
     let params = ClearParams::new(slots, Level::new(levels)).unwrap().with_linear(LinearStyle::Diagonals);
     let profile = Clear::profile(&params).unwrap();
-    for packing in Packing::ALL {
+    for packing in [Packing::Multiplexed, Packing::VolleyRevolver] {
         let options = Options { packing, degree: Degree::Fixed(7), ..Options::default() };
         let program = compile_for(&network, &weights, &inputs, &options, &profile).unwrap();
         let needs = program.symbolic(&profile).unwrap().needs;
@@ -115,7 +118,7 @@ fn check_model(model: &Model, slots: usize, levels: u32) {
             .flatten()
             .map(|block| block.slots().iter().map(|slot| slot.re).collect())
             .collect();
-        let outputs = program.unpack(&blocks).unwrap();
+        let outputs = program.unpack(&blocks, 1).unwrap();
         let clear = program.clear(&sample).unwrap();
         let rms = (clear.data().iter().map(|x| x * x).sum::<f64>() / clear.data().len() as f64).sqrt();
         assert!(largest_difference(&outputs, &clear) < 1e-9 * rms, "{} {packing}", model.name);
@@ -126,4 +129,44 @@ fn check_model(model: &Model, slots: usize, levels: u32) {
 fn the_mnist_network_and_a_whole_tile_of_the_unet_agree() {
     check_model(&models::cnn_mnist::MODEL, 1 << 14, 16);
     check_model(&models::unet::MODEL, 1 << 14, 21);
+}
+
+/// Samples in the slots under secure parameters of a scheme, compiled for it from end to end.
+fn check_batched<S: ClientScheme>() {
+    let mut n = Network::builder("small", &[6]);
+    n.layer("fc1", Linear::new(6, 5));
+    n.layer("act", Activation::Square);
+    n.layer("fc2", Linear::new(5, 3));
+    let network = n.build().unwrap();
+    let inputs = seeded::images([1, 2, 3], 40, 3).reshape(&[40, 6]).unwrap();
+    let weights: Weights = train::scaled(&network, &inputs, 3).unwrap();
+    let options = Options { packing: Packing::Batched, ..Options::default() };
+    let Compiled { params, profile, program } = compile::<S>(&network, &weights, &inputs, &options).unwrap();
+    assert_eq!(program.samples_per_ciphertext(), profile.slots);
+    let needs = program.symbolic(&profile).unwrap().needs;
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let keys = S::keygen(&params, &needs, &mut rng).unwrap();
+    let encryptor = S::encryptor(&params, &keys.secret).unwrap();
+    let decryptor = S::decryptor(&params, &keys.secret).unwrap();
+    let evaluator = S::evaluator(&params, keys.evaluation).unwrap();
+    for keep in [Keep::Encoded, Keep::Values] {
+        let prepared = program.prepare(&evaluator, keep, &mut |_| {}).unwrap();
+        let encrypted = program.encrypt(&encryptor, &inputs, &mut rng).unwrap();
+        assert_eq!(encrypted.iter().map(Vec::len).collect::<Vec<_>>(), [6]);
+        let results = prepared.run(&evaluator, encrypted, &mut |_| {}).unwrap();
+        let outputs = program.decrypt(&decryptor, &results, 40).unwrap();
+        let clear = program.clear(&inputs).unwrap();
+        let error = largest_difference(&outputs, &clear);
+        assert!(error < 1e-4, "{}, {keep:?}: {error}", S::NAME);
+        assert!(matches!(
+            program.decrypt(&decryptor, &results, profile.slots + 1),
+            Err(Error::Groups { .. })
+        ));
+    }
+}
+
+#[test]
+fn samples_in_the_slots_get_their_own_results_under_both_ckks() {
+    check_batched::<Ckks>();
+    check_batched::<Seal>();
 }
