@@ -22,10 +22,13 @@ pub fn layer_by_steps<E: Evaluator>(
         if bias.is_empty() || !values.len().is_multiple_of(bias.len()) {
             return Err(Error::shape("layer", format!("a multiple of {} blocks", bias.len()), values.len()));
         }
-        values = values
-            .par_chunks(bias.len())
-            .flat_map(|value| value.par_iter().zip(bias).map(|(x, bias)| e.add_plain(x, bias)))
-            .collect::<Result<_>>()?;
+        let blocks = bias.len();
+        let biased = |(index, x): (usize, E::Ciphertext)| match bias.get(index % blocks) {
+            Some(bias) => e.add_plain(&x, bias),
+            None => Ok(x),
+        };
+        // Each sum is freed when it has become a result.
+        values = values.into_par_iter().enumerate().map(biased).collect::<Result<_>>()?;
     }
     let Some(function) = function else { return Ok(values) };
     let exact = e.exact().ok_or_else(|| Error::Unsupported {

@@ -1,20 +1,22 @@
 //! From a network to parameters and a program, for one scheme.
 
+mod composition;
 mod precision;
 mod rounds;
 
 use he_traits::{LinearStyle, Profile, Requirements, Scheme};
 use serde::{Deserialize, Serialize};
 
+use self::composition::Fastest;
 use self::precision::Bits;
 use crate::approx::{self, Calibration, Degree, Functions, Nonlinear, Search};
 use crate::error::{Error, Result, TooDeep};
-use crate::fold::{Composition, Folded, FoldedKind};
+use crate::fold::{Folded, FoldedKind};
 use crate::graph::{Network, Node};
 use crate::layers::{Activation, Layer};
 use crate::pack::{Packing, dense_slots};
 use crate::plan::Plan;
-use crate::program::Program;
+use crate::program::{Packed, Program, Weighed};
 use crate::tensor::{Tensor, numel};
 use crate::weights::Weights;
 
@@ -128,8 +130,10 @@ pub fn compile_for(
         false => profile.clone(),
     };
     loop {
-        let (folded, functions) = source.fold(profile, degree)?;
-        match Program::new(&folded, functions, weights, profile, options.packing) {
+        let functions = source.functions(profile, degree)?;
+        let foldings = source.foldings(&functions, profile)?;
+        let fastest = source.fastest(&foldings, profile, None);
+        match fastest.and_then(|fastest| fastest.packed.program(functions, weights, profile)) {
             Err(error @ Error::Levels { .. }) => {
                 degree = source.lower(degree).ok_or(error)?;
             }
@@ -171,7 +175,8 @@ impl<'a> Source<'a> {
         Ok(Source { network, weights, inputs, calibration, options })
     }
 
-    fn fold(&self, profile: &Profile, degree: Degree) -> Result<(Folded, Functions)> {
+    /// What stands in for each activation.
+    fn functions(&self, profile: &Profile, degree: Degree) -> Result<Functions> {
         let search = Search {
             network: self.network,
             weights: self.weights,
@@ -179,19 +184,7 @@ impl<'a> Source<'a> {
             calibration: &self.calibration,
             margin: self.options.margin,
         };
-        let functions = approx::choose(&search, profile.exact, degree)?;
-        let composition = match profile.linear {
-            LinearStyle::Matrix if profile.top.is_unbounded() => Composition::SaveEntries,
-            // Where levels come back, they are not worth large matrices.
-            _ if profile.refresh.is_some() => Composition::SaveEntries,
-            _ => match self.options.packing {
-                Packing::Multiplexed => Composition::SaveLevels,
-                Packing::VolleyRevolver => Composition::KeepRows,
-                Packing::Batched => Composition::SaveEntries,
-            },
-        };
-        let folded = Folded::new(self.network, self.weights, &functions.by_node, composition)?;
-        Ok((folded, functions))
+        approx::choose(&search, profile.exact, degree)
     }
 
     /// The next lower degree to try, where any activation is replaced by a polynomial of a degree that may be chosen.
@@ -202,28 +195,58 @@ impl<'a> Source<'a> {
     }
 
     fn compile<S: Scheme>(&self, degree: Degree) -> Result<Compiled<S>> {
-        /// Depth and slots only ever grow; a few rounds settle them.
-        const ROUNDS: usize = 8;
         let mut requirements = Requirements {
             depth: 1,
             slots: 1,
             precision_bits: self.options.precision_bits,
             bound: self.options.headroom * self.calibration.bound().max(1.0),
         };
-        let (_, mut profile) = precision::parameters::<S>(&requirements, Bits::of(self.options))?;
+        let (_, profile) = precision::parameters::<S>(&requirements, Bits::of(self.options))?;
         if self.options.round_trips && !profile.top.is_unbounded() {
             return self.compile_with_round_trips(degree, requirements, &profile);
         }
-        for _ in 0..ROUNDS {
-            let (folded, functions) = self.fold(&profile, degree)?;
-            requirements.depth = requirements.depth.max(Plan::new(&folded, None)?.depth());
-            requirements.bound = requirements.bound.max(self.options.headroom * largest(&functions));
-            let bits = Bits::of(self.options).with(&functions);
-            let parameters = |requirements: &Requirements| {
-                precision::parameters::<S>(requirements, bits)
-                    .map_err(|error| self.too_deep::<S>(requirements, bits.least, &folded, error))
+        let functions = self.functions(&profile, degree)?;
+        requirements.bound = requirements.bound.max(self.options.headroom * largest(&functions));
+        let bits = Bits::of(self.options).with(&functions);
+        let foldings = self.foldings(&functions, &profile)?;
+        let mut best: Option<(S::Params, Profile, Fastest<'_>)> = None;
+        for (which, folded) in foldings.iter().enumerate() {
+            let settled = self.settled::<S>(folded, Weighed::among(&foldings), requirements, bits);
+            let (params, profile, packed) = match settled {
+                // More levels than there are: what needs fewer is there already.
+                Err(_) if best.is_some() => continue,
+                settled => settled?,
             };
-            requirements.slots = slots(&folded, &profile, self.options.packing);
+            let fastest = self.fastest(&foldings, &profile, Some((which, packed)))?;
+            if best.as_ref().is_none_or(|(.., best)| fastest.beats(best)) {
+                best = Some((params, profile, fastest));
+            }
+        }
+        let Some((params, profile, fastest)) = best else {
+            return Err(unsettled(self.network, requirements.depth));
+        };
+        let program = self.finished(fastest.packed.program(functions, self.weights, &profile)?)?;
+        Ok(Compiled { params, profile, program })
+    }
+
+    /// Parameters that are just large enough for one of the foldings, which is packed for them.
+    fn settled<'f, S: Scheme>(
+        &self,
+        folded: &'f Folded,
+        weighed: Weighed,
+        mut requirements: Requirements,
+        bits: Bits,
+    ) -> Result<(S::Params, Profile, Packed<'f>)> {
+        /// Depth and slots only ever grow; a few rounds settle them.
+        const ROUNDS: usize = 8;
+        let parameters = |requirements: &Requirements| {
+            precision::parameters::<S>(requirements, bits)
+                .map_err(|error| self.too_deep::<S>(requirements, bits.least, folded, error))
+        };
+        requirements.depth = requirements.depth.max(Plan::new(folded, None)?.depth());
+        let (_, mut profile) = parameters(&requirements)?;
+        for _ in 0..ROUNDS {
+            requirements.slots = slots(folded, &profile, self.options.packing);
             if profile.linear == LinearStyle::Diagonals && requirements.slots > LEAST_SLOTS {
                 // Values may fill several ciphertexts: a ring larger than the depth demands serves nothing.
                 let deep_enough = Requirements { slots: LEAST_SLOTS, ..requirements };
@@ -231,19 +254,13 @@ impl<'a> Source<'a> {
             }
             let params;
             (params, profile) = parameters(&requirements)?;
-            match Program::new(&folded, functions, self.weights, &profile, self.options.packing) {
+            let packed = self.packed(folded, &profile, weighed)?;
+            match packed.plan(&profile)?.input_level(packed.folded(), &profile) {
                 Err(Error::Levels { depth, top, .. }) if depth > top => requirements.depth = depth,
-                done => {
-                    let program = self.finished(done?)?;
-                    return Ok(Compiled { params, profile, program });
-                }
+                level => return level.map(|_| (params, profile, packed)),
             }
         }
-        Err(Error::Scheme(he_traits::Error::parameters(format!(
-            "depth and slots of {} did not settle (depth {})",
-            self.network.name(),
-            requirements.depth
-        ))))
+        Err(unsettled(self.network, requirements.depth))
     }
 
     /// Why no parameters meet `requirements`: the first step beyond the deepest parameters there are, where depth is the reason.
@@ -288,6 +305,13 @@ impl<'a> Source<'a> {
         }
         Ok(program)
     }
+}
+
+fn unsettled(network: &Network, depth: u32) -> Error {
+    let name = network.name();
+    Error::Scheme(he_traits::Error::parameters(format!(
+        "depth and slots of {name} did not settle (depth {depth})"
+    )))
 }
 
 /// Largest value of a polynomial on its interval, as its coefficients bound it.

@@ -27,6 +27,9 @@ pub const COMPOSED_ENTRIES: u64 = 1 << 24;
 pub enum Composition {
     /// Whenever it saves a level (schemes whose levels are scarce).
     SaveLevels,
+    /// As [`Composition::SaveLevels`], but not where the product has more than twice as many entries as its factors together: two layers with few
+    /// values between them stay two maps.
+    KeepNarrow,
     /// As [`Composition::SaveLevels`], but a layer onto a vector is never composed with what comes before it: a fully connected layer behind a
     /// pooling then has the pooled image's length of rows (the Volley Revolver pays by that length).
     KeepRows,
@@ -291,7 +294,9 @@ impl Folder<'_> {
         let onto_vector = matches!(self.network.node(reader).map(Node::shape), Some([_] | [_, 1, 1]));
         let alone = match self.composition {
             Composition::KeepRows if onto_vector && !free => false,
-            Composition::SaveLevels | Composition::KeepRows if shared && !form.is_placed() => {
+            Composition::SaveLevels | Composition::KeepNarrow | Composition::KeepRows
+                if shared && !form.is_placed() =>
+            {
                 self.is_critical(input, reader)
             }
             _ => free || !shared,
@@ -301,6 +306,7 @@ impl Folder<'_> {
             && (free
                 || match self.composition {
                     Composition::SaveLevels | Composition::KeepRows => true,
+                    Composition::KeepNarrow => composed.entries() <= 2 * (form.entries() + map.entries()),
                     Composition::SaveEntries => composed.entries() <= form.entries() + map.entries(),
                     Composition::Never => false,
                 })

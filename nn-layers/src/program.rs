@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use he_traits::{Diagonal, Function, Level, LinearMap, Polynomial, Schedule};
 
-pub(crate) use build::Packed;
+pub(crate) use build::{Packed, Weighed};
 pub use describe::StepSummary;
 pub use memory::MemoryEstimate;
 pub use sum_columns::SumColumns;

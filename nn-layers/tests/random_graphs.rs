@@ -140,7 +140,13 @@ proptest! {
         let network = random_graph(seed);
         let (inputs, weights) = inputs_and_weights(&network, seed % 10_000);
         let expected = nn_layers::clear::run(&network, &weights, &inputs).unwrap();
-        let all = [Composition::Never, Composition::SaveLevels, Composition::KeepRows, Composition::SaveEntries];
+        let all = [
+            Composition::Never,
+            Composition::SaveLevels,
+            Composition::KeepNarrow,
+            Composition::KeepRows,
+            Composition::SaveEntries,
+        ];
         for composition in all {
             let folded = Folded::new(&network, &weights, &exactly(&network), composition).unwrap();
             for image in 0..2 {

@@ -11,7 +11,7 @@ use crate::approx::Degree;
 use crate::error::{Error, Result};
 use crate::fold::Folded;
 use crate::plan::Plan;
-use crate::program::{Packed, Program};
+use crate::program::{Packed, Weighed};
 
 /// Slots of the largest ring that is tried.
 const MOST_SLOTS: usize = 1 << 16;
@@ -32,7 +32,9 @@ impl Source<'_> {
         profile: &Profile,
     ) -> Result<Compiled<S>> {
         let refreshing = |profile: Profile, bound: f64| profile.with_round_trips(bound);
-        let (folded, functions) = self.fold(&refreshing(profile.clone(), requirements.bound), degree)?;
+        let refreshed = refreshing(profile.clone(), requirements.bound);
+        let functions = self.functions(&refreshed, degree)?;
+        let folded = self.folded_with_refreshes(&functions)?;
         requirements.bound = requirements.bound.max(self.options.headroom * largest(&functions));
         let bits = Bits::of(self.options).with(&functions);
         let mut best: Option<Candidate<S>> = None;
@@ -59,7 +61,8 @@ impl Source<'_> {
                 )))
             }));
         };
-        let program = Program::new(&folded, functions, self.weights, &profile, self.options.packing)?;
+        let program =
+            self.packed(&folded, &profile, Weighed::No)?.program(functions, self.weights, &profile)?;
         Ok(Compiled { params, profile, program: self.finished(program)? })
     }
 
@@ -84,7 +87,7 @@ impl Source<'_> {
             let profile = profile.with_round_trips(requirements.bound);
             let (slots, packed) = match &mut packed {
                 Some(packed) => packed,
-                none => none.insert((profile.slots, Packed::new(folded, &profile, self.options.packing)?)),
+                none => none.insert((profile.slots, self.packed(folded, &profile, Weighed::No)?)),
             };
             if profile.slots != *slots {
                 break;

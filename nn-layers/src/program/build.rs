@@ -17,25 +17,22 @@ use crate::plan::{Plan, StepWork};
 use crate::tensor::numel;
 use crate::weights::Weights;
 
-impl Program {
-    /// The program of a folded network for ciphertexts as `profile` describes them, with values that lie as `packing` says. Where the profile
-    /// states a refresh, values are refreshed at the places where that costs least.
+impl Packed<'_> {
+    /// The program for ciphertexts as `profile` describes them. Where the profile states a refresh, values are refreshed at the places where that
+    /// costs least.
     ///
     /// # Errors
-    /// [`Error::Levels`] when the profile has too few levels, [`Error::Step`] when a map cannot be scheduled, [`Error::Packing`] when the
-    /// network or the profile does not take the packing.
-    pub fn new(
-        folded: &Folded,
+    /// [`Error::Levels`] when the profile has too few levels, [`Error::Step`] when a map cannot be scheduled.
+    pub(crate) fn program(
+        &self,
         functions: Functions,
         weights: &Weights,
         profile: &Profile,
-        packing: Packing,
     ) -> Result<Program> {
-        let packed = Packed::new(folded, profile, packing)?;
-        let plan = packed.plan(profile)?;
-        let folded = packed.folded();
+        let plan = self.plan(profile)?;
+        let folded = self.folded();
         let input_level = plan.input_level(folded, profile)?;
-        let packed = &packed.layouts;
+        let packed = &self.layouts;
         let mut parts = Parts {
             steps: Vec::with_capacity(folded.steps.len() + plan.refreshes()),
             layouts: vec![at(packed, ValueId::INPUT).clone()],
@@ -84,7 +81,7 @@ fn at(layouts: &[Layout], value: ValueId) -> &Layout {
     layouts.get(value.index()).unwrap_or(&super::EMPTY)
 }
 
-/// A folded network packed for a profile.
+/// A folded network packed for a profile: values that lie as a packing says.
 pub(crate) struct Packed<'a> {
     /// Its steps, with those that the packing adds.
     folded: Cow<'a, Folded>,
@@ -94,24 +91,49 @@ pub(crate) struct Packed<'a> {
     work: Vec<StepWork>,
 }
 
+/// Whether plans of a packed network are to be weighed against others, so that its work must be counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weighed {
+    No,
+    Yes,
+}
+
+impl Weighed {
+    /// For one of several foldings, or the only one.
+    pub(crate) fn among(foldings: &[Folded]) -> Weighed {
+        if foldings.len() > 1 { Weighed::Yes } else { Weighed::No }
+    }
+}
+
 impl<'a> Packed<'a> {
     /// # Errors
     /// [`Error::Packing`] when the network or the profile does not take the packing.
-    pub(crate) fn new(folded: &'a Folded, profile: &Profile, packing: Packing) -> Result<Packed<'a>> {
+    pub(crate) fn new(
+        folded: Cow<'a, Folded>,
+        profile: &Profile,
+        packing: Packing,
+        weighed: Weighed,
+    ) -> Result<Packed<'a>> {
         // Costs of rotations and products grow alike with the level, so that a level in the middle serves to compare layouts.
         let middle = profile.top.get().map_or(Level::UNBOUNDED, |top| Level::new(top / 2));
         let mut choice = Choice::new(profile, middle);
         let (folded, layouts) = match packing {
-            Packing::Multiplexed => (Cow::Borrowed(folded), layouts(folded, profile, &mut choice)),
+            Packing::Multiplexed => {
+                let layouts = layouts(&folded, profile, &mut choice);
+                (folded, layouts)
+            }
             Packing::VolleyRevolver => {
-                let (folded, layouts) = revolver::arrange(folded, profile, &mut choice)?;
+                let (folded, layouts) = revolver::arrange(&folded, profile, &mut choice)?;
                 (Cow::Owned(folded), layouts)
             }
-            Packing::Batched => (Cow::Borrowed(folded), batched_layouts(folded, profile)?),
+            Packing::Batched => {
+                let layouts = batched_layouts(&folded, profile)?;
+                (folded, layouts)
+            }
         };
-        let work = match profile.refresh {
-            Some(_) => StepWork::of_all(&folded, &layouts, &mut choice),
-            None => Vec::new(),
+        let work = match (weighed, &profile.refresh) {
+            (Weighed::No, None) => Vec::new(),
+            _ => StepWork::of_all(&folded, &layouts, &mut choice),
         };
         Ok(Packed { folded, layouts, work })
     }
@@ -119,6 +141,18 @@ impl<'a> Packed<'a> {
     /// The steps that are planned.
     pub(crate) fn folded(&self) -> &Folded {
         &self.folded
+    }
+
+    /// Seconds that a run is expected to take by the profile's costs; 0 where plans were not to be weighed.
+    ///
+    /// # Errors
+    /// [`Error::Levels`] when the profile has too few levels.
+    pub(crate) fn seconds(&self, profile: &Profile) -> Result<f64> {
+        let plan = self.plan(profile)?;
+        let input = plan.input_level(self.folded(), profile)?;
+        let seconds =
+            |(index, work): (usize, &StepWork)| work.seconds(&profile.costs, plan.levels(index, input));
+        Ok(self.work.iter().enumerate().map(seconds).sum())
     }
 
     /// Levels and refreshes for a profile of as many slots.
