@@ -123,23 +123,22 @@ pub fn compile_for(
     options: &Options,
     profile: &Profile,
 ) -> Result<Program> {
+    Source::new(network, weights, calibration, options)?.compile_for(profile)
+}
+
+/// As [`compile_for`], for weights that the server does not see: no choice depends on which of them are zero.
+///
+/// # Errors
+/// As [`compile_for`].
+pub(crate) fn compile_hidden(
+    network: &Network,
+    weights: &Weights,
+    calibration: &Tensor,
+    options: &Options,
+    profile: &Profile,
+) -> Result<Program> {
     let source = Source::new(network, weights, calibration, options)?;
-    let mut degree = options.degree;
-    let profile = &match options.round_trips && !profile.top.is_unbounded() {
-        true => profile.clone().with_round_trips(options.headroom * source.calibration.bound().max(1.0)),
-        false => profile.clone(),
-    };
-    loop {
-        let functions = source.functions(profile, degree)?;
-        let foldings = source.foldings(&functions, profile)?;
-        let fastest = source.fastest(&foldings, profile, None);
-        match fastest.and_then(|fastest| fastest.packed.program(functions, weights, profile)) {
-            Err(error @ Error::Levels { .. }) => {
-                degree = source.lower(degree).ok_or(error)?;
-            }
-            done => return source.finished(done?),
-        }
-    }
+    Source { hidden: true, ..source }.compile_for(profile)
 }
 
 /// The next lower degree that saves a level, `None` below 3.
@@ -162,6 +161,8 @@ struct Source<'a> {
     inputs: &'a Tensor,
     calibration: Calibration,
     options: &'a Options,
+    /// Whether the weights are to be encrypted, so that the steps must not tell which of them are zero.
+    hidden: bool,
 }
 
 impl<'a> Source<'a> {
@@ -172,7 +173,28 @@ impl<'a> Source<'a> {
         options: &'a Options,
     ) -> Result<Source<'a>> {
         let calibration = Calibration::new(network, weights, inputs)?;
-        Ok(Source { network, weights, inputs, calibration, options })
+        Ok(Source { network, weights, inputs, calibration, options, hidden: false })
+    }
+
+    fn compile_for(&self, profile: &Profile) -> Result<Program> {
+        let mut degree = self.options.degree;
+        let profile = &match self.options.round_trips && !profile.top.is_unbounded() {
+            true => {
+                profile.clone().with_round_trips(self.options.headroom * self.calibration.bound().max(1.0))
+            }
+            false => profile.clone(),
+        };
+        loop {
+            let functions = self.functions(profile, degree)?;
+            let foldings = self.foldings(&functions, profile)?;
+            let fastest = self.fastest(&foldings, profile, None);
+            match fastest.and_then(|fastest| fastest.packed.program(functions, self.weights, profile)) {
+                Err(error @ Error::Levels { .. }) => {
+                    degree = self.lower(degree).ok_or(error)?;
+                }
+                done => return self.finished(done?),
+            }
+        }
     }
 
     /// What stands in for each activation.

@@ -10,7 +10,7 @@ use he_traits::{Diagonal, EncryptedMap, Evaluator, Level, Profile, Symbolic};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
-use crate::compile::{Options, compile_for};
+use crate::compile::{Options, compile_hidden};
 use crate::error::{Error, Result};
 use crate::graph::Network;
 use crate::program::{Program, Step, StepKind, SymbolicRun, Term};
@@ -53,7 +53,7 @@ pub struct EncryptedProgram {
 /// Compiles the pattern of `network`, in which a polynomial stands for every activation that the scheme cannot compute.
 ///
 /// # Errors
-/// As [`compile_for`].
+/// As [`compile_for`](crate::compile_for).
 pub fn compile_pattern(network: &Network, profile: &Profile) -> Result<Program> {
     compile_with(network, &pattern_weights(network), profile)
 }
@@ -62,7 +62,7 @@ impl EncryptedProgram {
     /// Compiles `network` with `weights`, and its pattern.
     ///
     /// # Errors
-    /// As [`compile_for`]; [`Error::Pattern`] when the weights lead to other steps than generic ones.
+    /// As [`compile_for`](crate::compile_for); [`Error::Pattern`] when the weights lead to other steps than generic ones.
     pub fn compile(network: &Network, weights: &Weights, profile: &Profile) -> Result<EncryptedProgram> {
         let (pattern, values) =
             (compile_pattern(network, profile)?, compile_with(network, weights, profile)?);
@@ -189,7 +189,7 @@ fn compile_with(network: &Network, weights: &Weights, profile: &Profile) -> Resu
     // Every activation is settled: no range of any input plays a role.
     let shape: Vec<usize> = std::iter::once(1).chain(network.input_shape().iter().copied()).collect();
     let options = Options { lower_degrees: false, ..Options::default() };
-    compile_for(network, weights, &Tensor::zeros(&shape), &options, &with_encrypted_weights(profile))
+    compile_hidden(network, weights, &Tensor::zeros(&shape), &options, &with_encrypted_weights(profile))
 }
 
 /// The profile with the costs of a map by encrypted diagonals: each giant step relinearises as well, and a product is four of polynomials in the

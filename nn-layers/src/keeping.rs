@@ -92,14 +92,21 @@ impl Program {
         let of_step = |(index, step): (usize, &Step)| {
             let cost = |(term, mapped): (usize, &Term)| match mapped {
                 Term::Value(_) => None,
-                Term::Mapped { diagonals, map, .. } => {
+                Term::Mapped { diagonals, map, schedule, .. } => {
+                    let id = MapId { step: index, term };
                     // A map that does not fit the slots is refused when it is prepared.
                     let period = map
                         .geometry(self.slots())
                         .map_or(self.slots(), |geometry| geometry.diagonal_period());
-                    let diagonals = *diagonals as f64 * profile.factor_share(period);
+                    // What is kept once for all slots is a number where all are equal.
+                    let constants = match (profile.factors_repeat_once, period) {
+                        (true, 1) => *diagonals,
+                        (true, _) => self.constants(id, map, schedule),
+                        (false, _) => 0,
+                    };
+                    let diagonals = diagonals.saturating_sub(constants) as f64 * profile.factor_share(period);
                     Some(MapCost {
-                        map: MapId { step: index, term },
+                        map: id,
                         bytes: diagonals * profile.sizes.factor.at(step.before),
                         seconds: diagonals * profile.costs.encode_kept.at(step.before),
                     })

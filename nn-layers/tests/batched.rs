@@ -74,10 +74,10 @@ fn an_element_is_a_ciphertext_and_nothing_is_rotated() {
     let convolution = 3 * 16 * 9;
     let least = convolution + 7 * 12 + 4 * 7;
     assert!(run.counts.plain_products >= least, "{:?}", run.counts);
-    // Where repeating vectors are kept once, a number takes one slot's share of eight.
+    // Where repeating vectors are kept once, numbers take next to nothing.
     let once = Profile { factors_repeat_once: true, ..profile.clone() };
     let bytes = |profile: &Profile| program.map_costs(profile).iter().map(|cost| cost.bytes).sum::<f64>();
-    assert_eq!(8.0 * bytes(&once), bytes(&profile));
+    assert!(bytes(&once) == 0.0 && bytes(&profile) > 0.0);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 mod common;
 
 use common::random;
-use he_traits::{Complex64, Diagonal, Generator};
+use he_traits::{Complex64, Generator};
 use nn_layers::Layout;
 use nn_layers::layers::{AvgPool2d, Conv2d, ConvTranspose2d, Operation};
 use nn_layers::lower::{Lowered, Operator};
@@ -62,10 +62,7 @@ proptest! {
         let blocks = layout.pack(&values).unwrap();
         let repeated: Vec<Vec<f64>> = blocks
             .iter()
-            .map(|block| match block {
-                Diagonal::Real(values) => values.iter().copied().cycle().take(layout.slots()).collect(),
-                _ => unreachable!(),
-            })
+            .map(|block| block.real("clear").unwrap().iter().copied().cycle().take(layout.slots()).collect())
             .collect();
         prop_assert_eq!(layout.unpack(&repeated).unwrap(), values);
     }

@@ -39,6 +39,7 @@ impl Source<'_> {
         match (profile.linear, self.options.packing) {
             (LinearStyle::Matrix, _) if profile.top.is_unbounded() => &[Composition::SaveEntries],
             _ if profile.refresh.is_some() => &[WITH_REFRESHES],
+            (_, Packing::Multiplexed) if self.hidden => &[Composition::SaveLevels],
             (_, Packing::Multiplexed) => &[Composition::SaveLevels, Composition::KeepNarrow],
             (_, Packing::VolleyRevolver) => &[Composition::KeepRows],
             (_, Packing::Batched) => &[Composition::SaveEntries],

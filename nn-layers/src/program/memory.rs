@@ -1,6 +1,6 @@
 //! What a run of a program holds at its peak.
 
-use he_traits::{Keep, Level, Profile, Schedule};
+use he_traits::{Keep, Level, LinearMap, Profile, Schedule};
 use serde::{Deserialize, Serialize};
 
 use super::{Program, Step, StepKind, Term};
@@ -73,9 +73,26 @@ impl Program {
         let term = self.steps.get(map.step).and_then(|step| step.terms().get(map.term));
         let one_plane = |value: ValueId| {
             let layout = self.layout(value);
-            layout.gap() == 1 && layout.plane() >= layout.slots()
+            layout.shared() == 1 && layout.plane() >= layout.slots()
         };
         term.is_some_and(|term| one_plane(term.value()) && one_plane(ValueId(map.step + 1)))
+    }
+
+    /// Diagonals of a map that are the same number everywhere, and take no memory: where images fill their ciphertexts, of one channel or one part of
+    /// one each, those of taps that reach no other slot.
+    pub(crate) fn constants(&self, id: MapId, map: &LinearMap, schedule: &Schedule) -> usize {
+        let filled = |value: ValueId| {
+            let layout = self.layout(value);
+            layout.gap() == 1 && layout.elements() == layout.places()
+        };
+        let term = self.steps.get(id.step).and_then(|step| step.terms().get(id.term));
+        let filled = term.is_some_and(|term| filled(term.value()) && filled(ValueId(id.step + 1)));
+        let Schedule::Diagonals(schedule) = schedule else { return 0 };
+        if !filled || !self.masks_alone(id) {
+            return 0;
+        }
+        let steps = map.steps(self.slots, !schedule.fold.is_empty());
+        steps.map_or(0, |steps| steps.iter().filter(|steps| steps.contains(&0)).count())
     }
 
     /// The most that values and the step at work take: live ciphertexts; for a step by rotations the decomposed operands, each as
