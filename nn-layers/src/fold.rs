@@ -27,7 +27,7 @@ pub const COMPOSED_ENTRIES: u64 = 1 << 24;
 pub enum Composition {
     /// Whenever it saves a level (schemes whose levels are scarce).
     SaveLevels,
-    /// As [`Composition::SaveLevels`], but not where the product has more than twice as many entries as its factors together: two layers with few
+    /// As [`Composition::SaveLevels`], but not where the product has more than four times the entries of its factors: two layers with few
     /// values between them stay two maps.
     KeepNarrow,
     /// As [`Composition::SaveLevels`], but a layer onto a vector is never composed with what comes before it: a fully connected layer behind a
@@ -100,6 +100,9 @@ pub struct Folded {
     pub steps: Vec<FoldedStep>,
     /// The result.
     pub output: ValueId,
+    /// Whether some map was composed that has more than four times the entries of its factors, over a place with few values: what
+    /// [`Composition::KeepNarrow`] leaves apart.
+    pub narrow: bool,
 }
 
 impl Folded {
@@ -120,13 +123,19 @@ impl Folded {
             heights: heights(network),
             steps: Vec::new(),
             forms: vec![None; network.nodes().len()],
+            narrow: false,
         };
         let needed = needed(network);
         for node in network.nodes().iter().filter(|node| needed.contains(&node.id())) {
             folder.visit(node, weights, functions)?;
         }
         let output = folder.materialise(network.output())?;
-        Ok(Folded { input: network.input_shape().to_vec(), steps: folder.steps, output })
+        Ok(Folded {
+            input: network.input_shape().to_vec(),
+            steps: folder.steps,
+            output,
+            narrow: folder.narrow,
+        })
     }
 
     /// Shape of a value, without the batch.
@@ -164,6 +173,11 @@ impl Folded {
         }
         values.get(self.output.0).cloned().unwrap_or_default()
     }
+}
+
+/// Whether a product has so many more entries than its factors that it may be better left to two maps.
+fn grows(first: &Form, second: &Operator, product: &Form) -> bool {
+    product.about_entries() > 4.0 * (first.about_entries() + second.about_entries())
 }
 
 /// The nodes that the output depends on, and the input.
@@ -229,6 +243,7 @@ struct Folder<'a> {
     steps: Vec<FoldedStep>,
     /// The form of each node so far.
     forms: Vec<Option<Form>>,
+    narrow: bool,
 }
 
 impl Folder<'_> {
@@ -306,11 +321,13 @@ impl Folder<'_> {
             && (free
                 || match self.composition {
                     Composition::SaveLevels | Composition::KeepRows => true,
-                    Composition::KeepNarrow => composed.entries() <= 2 * (form.entries() + map.entries()),
+                    Composition::KeepNarrow => !grows(form, map, &composed),
                     Composition::SaveEntries => composed.entries() <= form.entries() + map.entries(),
                     Composition::Never => false,
                 })
         {
+            let narrow = !free && grows(form, map, &composed);
+            self.narrow |= narrow;
             return Ok(composed);
         }
         let value = self.materialise(input)?;

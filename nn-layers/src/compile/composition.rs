@@ -50,9 +50,8 @@ impl Source<'_> {
     pub(super) fn foldings(&self, functions: &Functions, profile: &Profile) -> Result<Vec<Folded>> {
         let mut foldings: Vec<Folded> = Vec::new();
         for composition in self.compositions(profile) {
-            let folded = Folded::new(self.network, self.weights, &functions.by_node, *composition)?;
-            if foldings.iter().all(|other| other.steps.len() != folded.steps.len()) {
-                foldings.push(folded);
+            if foldings.last().is_none_or(|folded| folded.narrow) {
+                foldings.push(Folded::new(self.network, self.weights, &functions.by_node, *composition)?);
             }
         }
         Ok(foldings)

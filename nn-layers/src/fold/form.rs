@@ -44,6 +44,11 @@ impl Form {
         self.terms.iter().map(|(_, operator)| operator.entries()).sum()
     }
 
+    /// As [`Form::entries`], roughly.
+    pub(super) fn about_entries(&self) -> f64 {
+        self.terms.iter().map(|(_, operator)| operator.about_entries()).sum()
+    }
+
     /// `map` after this form; `None` when a composed matrix would hold more than `limit` entries.
     pub(super) fn mapped(&self, map: &Operator, limit: u64) -> Option<Form> {
         let terms = self

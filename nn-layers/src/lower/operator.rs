@@ -193,6 +193,18 @@ impl Operator {
         count
     }
 
+    /// Number of non-zero entries, roughly: by that of some rows.
+    pub(crate) fn about_entries(&self) -> f64 {
+        /// Rows that are looked at.
+        const ROWS: usize = 64;
+        let apart = self.rows.div_ceil(ROWS).max(1);
+        let mut count = 0;
+        for row in (0..self.rows).step_by(apart) {
+            self.row(row, &mut |_, _| count += 1);
+        }
+        (count * apart) as f64
+    }
+
     /// The operator applied to a vector of elements.
     pub fn apply(&self, x: &[f64]) -> Vec<f64> {
         let value = |row| {

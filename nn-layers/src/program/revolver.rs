@@ -56,7 +56,7 @@ pub(super) fn arrange(
     }
     let output = arranged.number(folded.output);
     let Arranged { steps, layouts, .. } = arranged;
-    Ok((Folded { input: folded.input.clone(), steps, output }, layouts))
+    Ok((Folded { input: folded.input.clone(), steps, output, narrow: folded.narrow }, layouts))
 }
 
 fn refused(backend: &str, reason: String) -> Error {
