@@ -145,6 +145,7 @@ pub(crate) fn profile(params: &Parameters) -> Profile {
         repeats_once: false,
         factors_repeat_once: true,
         masks_kept_once: true,
+        rotated_by_limb: true,
         values_per_thread: None,
         threads_within: true,
         exact: false,

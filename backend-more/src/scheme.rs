@@ -97,6 +97,7 @@ fn profile(parameters: &Parameters) -> Profile {
         repeats_once: true,
         factors_repeat_once: true,
         masks_kept_once: false,
+        rotated_by_limb: false,
         threads_within: false,
         values_per_thread: (n * n == PLANES).then_some(WIDTH),
         exact: true,

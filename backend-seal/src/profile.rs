@@ -118,6 +118,7 @@ pub(crate) fn profile(params: &Params) -> Profile {
         repeats_once: false,
         factors_repeat_once: false,
         masks_kept_once: false,
+        rotated_by_limb: false,
         values_per_thread: None,
         threads_within: false,
         exact: false,

@@ -206,7 +206,7 @@ fn round_trips(report: &Report) -> Section {
     };
     let rows = vec![
         ("rounds", trips(|t| t.rounds.to_string())),
-        ("ciphertexts, a sample", trips(|t| t.ciphertexts.to_string())),
+        ("ciphertexts", trips(|t| t.ciphertexts.to_string())),
         ("to the owner, a sample", trips(|t| units::bytes(t.bytes_up))),
         ("from the owner, a sample", trips(|t| units::bytes(t.bytes_down))),
         ("time at the owner, of evaluate", trips(|t| spread(&t.seconds))),

@@ -112,15 +112,17 @@ fn packings_stand_side_by_side() {
     for label in ["ckks, volley-revolver", "multiplexed"] {
         assert!(text.contains(label) && page.contains(label), "{label}: {text}");
     }
-    arguments.truncate(arguments.len() - 2);
-    arguments.push("--json");
+    arguments.truncate(arguments.len() - 4);
+    arguments.extend(["--packing", "batched,both", "--json"]);
     let output = run(cache.path(), &arguments);
     assert!(output.status.success(), "{}", stderr(&output));
     let records = json(&stdout(&output));
     let columns: Vec<_> =
         records[1..].iter().map(|r| (r["backend"].as_str().unwrap(), r["packing"].as_str())).collect();
     // The clear backend pays nothing for moving values: one column serves.
-    assert_eq!(columns, [("clear", None), ("ckks", Some("multiplexed")), ("ckks", Some("volley-revolver"))]);
+    let in_packing = |packing| ("ckks", Some(packing));
+    let packings = ["multiplexed", "volley-revolver", "batched"].map(in_packing);
+    assert_eq!(columns, [vec![("clear", None)], packings.to_vec()].concat());
     for record in &records[1..] {
         assert_eq!(schema::check(record).0, [""; 0]);
         assert_eq!(record["status"], "ok", "{}", record["reason"]);
@@ -128,9 +130,18 @@ fn packings_stand_side_by_side() {
     }
     // The same network as compiled, and the same outputs but for the noise of encryption.
     let clear = |index: usize| records[index]["measured"]["metric"]["clear"].as_f64().unwrap();
-    assert_eq!(clear(2), clear(3));
+    assert_eq!([clear(3), clear(4)], [clear(2); 2]);
     let depth = |index: usize| records[index]["plan"]["depth"].as_u64().unwrap();
     assert!(depth(3) > depth(2), "masks cost levels");
+    // Both samples went in one evaluation, without any rotation, and had room for many more.
+    let batched = &records[4];
+    assert_eq!(batched["plan"]["samples_per_ciphertext"], batched["plan"]["slots"]);
+    assert_eq!(batched["plan"]["keys"]["rotations"], 0);
+    let measured = &batched["measured"];
+    assert_eq!(
+        (&measured["batch"], &measured["time"]["evaluate"]["count"]),
+        (&Value::from(2), &Value::from(1))
+    );
 }
 
 #[test]

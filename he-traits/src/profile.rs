@@ -49,6 +49,9 @@ pub struct Profile {
     /// Whether diagonals that are encoded on the fly and are a number times a mask share what is kept of the mask.
     #[serde(default)]
     pub masks_kept_once: bool,
+    /// Whether a linear map makes its rotated operands limb by limb, so that they never take memory as a whole.
+    #[serde(default)]
+    pub rotated_by_limb: bool,
 }
 
 impl Profile {

@@ -62,13 +62,18 @@ impl<S: ClientScheme> Owner<S> {
         Ok(fresh)
     }
 
-    /// What the rounds cost, over so many evaluations with so many samples in all; `seconds` are those of the rounds of each evaluation.
-    pub(super) fn record(&self, evaluations: u64, samples: u64, seconds: &[f64]) -> RoundTripRecord {
+    /// What the rounds cost, over so many evaluations with so many samples in all, in groups that share ciphertexts; `seconds` are those of the rounds of
+    /// each evaluation.
+    pub(super) fn record(
+        &self,
+        [evaluations, samples, groups]: [u64; 3],
+        seconds: &[f64],
+    ) -> RoundTripRecord {
         let state = self.lock();
         let samples = samples.max(1);
         RoundTripRecord {
             rounds: state.rounds / evaluations.max(1),
-            ciphertexts: state.ciphertexts / samples,
+            ciphertexts: state.ciphertexts / groups.max(1),
             bytes_up: state.bytes_up as f64 / samples as f64,
             bytes_down: state.bytes_down as f64 / samples as f64,
             seconds: Spread::of(seconds),

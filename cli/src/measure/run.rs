@@ -199,7 +199,8 @@ fn with<'a, S: ClientScheme, E: Evaluator<Ciphertext = S::Ciphertext>>(
         },
         round_trips: owner.map(|owner| {
             let [evaluations, samples] = log.evaluations;
-            owner.record(evaluations, samples, &log.round_trips)
+            let groups = if shared > 1.0 { evaluations } else { samples };
+            owner.record([evaluations, samples, groups], &log.round_trips)
         }),
         metric: MetricValues {
             original: metric(&original)?,

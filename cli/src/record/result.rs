@@ -113,7 +113,7 @@ pub(crate) struct Bytes {
 pub(crate) struct RoundTripRecord {
     /// Messages to the owner and back in one evaluation.
     pub(crate) rounds: u64,
-    /// Ciphertexts of one sample that went, and as many that came back.
+    /// Ciphertexts of one sample, or of all that share ciphertexts, that went, and as many that came back.
     pub(crate) ciphertexts: u64,
     /// Bytes of one sample as serialised, to the owner and back.
     pub(crate) bytes_up: f64,

@@ -109,6 +109,7 @@ impl ClearParams {
             repeats_once: false,
             factors_repeat_once: false,
             masks_kept_once: false,
+            rotated_by_limb: false,
             values_per_thread: None,
             threads_within: false,
             exact: self.exact,

@@ -145,7 +145,10 @@ impl Program {
                     self.layout(*value).blocks() as f64 * 0.5 * profile.sizes.key.at(step.before);
                 let Schedule::Diagonals(schedule) = schedule else { return decomposed };
                 let out_blocks = map.geometry(self.slots).map_or(1, |geometry| geometry.out_blocks);
-                let rotated = schedule.baby.len() * self.layout(*value).blocks();
+                let rotated = match profile.rotated_by_limb {
+                    true => 0,
+                    false => schedule.baby.len() * self.layout(*value).blocks(),
+                };
                 let sums = schedule.giant.len() * out_blocks;
                 let each = 2.0 * profile.sizes.factor.at(step.before);
                 decomposed + (each * rotated.max(sums) as f64).min(MOST_SUMS)
