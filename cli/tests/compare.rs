@@ -157,6 +157,7 @@ fn round_trips_are_counted_as_planned() {
         "--runs",
         "1",
         "--round-trips",
+        "--precision",
         "--json",
     ];
     let output = run(cache.path(), &arguments);
@@ -175,6 +176,13 @@ fn round_trips_are_counted_as_planned() {
         assert!((0.2..1.1).contains(&ratio), "{field}: {ratio}");
     }
     assert!(measured["round_trips"]["seconds"]["mean"].as_f64().unwrap() > 0.0);
+    // The owner's decryption and encryption lose bits like any other step, and are steps of their own.
+    let steps = measured["steps"].as_array().unwrap();
+    assert!(steps.iter().any(|step| step["name"].as_str().unwrap().starts_with("round trip")));
+    for step in steps {
+        let bits = step["precision"]["typical_bits"].as_f64();
+        assert!(bits.is_some_and(|bits| (8.0..60.0).contains(&bits)), "{step}");
+    }
     assert!(measured["agreement"]["worst_relative"].as_f64().unwrap() < 1e-3);
 }
 
