@@ -282,13 +282,11 @@ impl Program {
         }
         let mut values = Vec::with_capacity(samples * layout.elements());
         for sample in 0..samples {
-            if most == 1 {
-                values.extend(layout.unpack(blocks)?);
-                continue;
-            }
-            // Each element's ciphertext as that of this sample alone has it.
-            let own = blocks.iter().map(|block| block.get(sample).copied().into_iter().collect());
-            values.extend(layout.unpack(&own.collect::<Vec<_>>())?);
+            // The slots that belong to this sample: all of them, or one.
+            let own = |block: &Vec<f64>| {
+                block.iter().skip(sample * layout.slots()).take(layout.slots()).copied().collect()
+            };
+            values.extend(layout.unpack(&blocks.iter().map(own).collect::<Vec<_>>())?);
         }
         let shape: Vec<usize> =
             std::iter::once(samples).chain(self.network.output_shape().iter().copied()).collect();

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use backend_more::training::{Compaction, MoreAlgebra, MoreTensor};
 use backend_more::{CompactMore, More};
-use he_traits::{ClientScheme, Decryptor, Encryptor, Keep, KeyNeeds, Scheme};
+use he_traits::{ClientScheme, Keep, KeyNeeds, Scheme};
 use models::ModelError;
 use models::registry::Model;
 use nn_layers::clear::Executor;
@@ -170,13 +170,7 @@ impl<S: ClientScheme> ClearModel<S> {
         let server = S::evaluator(&compiled.params, keys.evaluation)?;
         let prepared = compiled.program.prepare(&server, Keep::Encoded, &mut |_| {})?;
         let start = Instant::now();
-        let mut encrypted = Vec::with_capacity(inputs.batch());
-        for sample in 0..inputs.batch() {
-            let blocks = compiled.program.pack(&inputs.rows(sample, sample + 1))?;
-            let level = compiled.program.input_level();
-            let blocks = blocks.iter().map(|block| encryptor.encrypt(block, level, &mut rng));
-            encrypted.push(blocks.collect::<Result<Vec<_>, _>>()?);
-        }
+        let encrypted = compiled.program.encrypt(&encryptor, inputs, &mut rng)?;
         Ok(Self {
             encrypt_seconds: start.elapsed().as_secs_f64(),
             program: compiled.program,
@@ -198,12 +192,7 @@ impl<S: ClientScheme> ClearModel<S> {
     }
 
     fn opened(&self, results: &[Vec<S::Ciphertext>]) -> Result<Vec<f64>, Failure> {
-        let mut outputs = Vec::new();
-        for blocks in results {
-            let blocks = blocks.iter().map(|block| self.decryptor.decrypt(block));
-            outputs.extend(self.program.unpack(&blocks.collect::<Result<Vec<_>, _>>()?, 1)?.into_data());
-        }
-        Ok(outputs)
+        Ok(self.program.decrypt(&self.decryptor, results, results.len())?.into_data())
     }
 
     fn run(&self) -> Result<(f64, Vec<f64>), Failure> {
