@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use num_complex::Complex64;
+use rayon::prelude::*;
 
 use crate::{Diagonal, Error, Result};
 
@@ -241,25 +242,34 @@ impl LinearMap {
             copies if copies == g.slots => 1,
             _ => g.slots,
         };
-        let mut marks: Vec<Vec<bool>> = vec![Vec::new(); g.out_blocks * g.in_blocks];
-        for row in 0..self.shape().0 {
-            let (out_block, r) = (row / g.out_period, row % g.out_period);
-            self.generator.row(row, &mut |column, entry| {
-                let (in_block, c) = (column / g.in_period, column % g.in_period);
-                if let Some(marks) = marks.get_mut(out_block * g.in_blocks + in_block)
-                    && entry != Complex64::ZERO
-                {
-                    if marks.is_empty() {
-                        marks.resize(limit, false);
+        let rows = self.shape().0;
+        let of_output = |block: usize| {
+            let mut marks: Vec<Vec<bool>> = vec![Vec::new(); g.in_blocks];
+            let first = block * g.out_period;
+            for row in first..rows.min(first + g.out_period) {
+                self.generator.row(row, &mut |column, entry| {
+                    let (in_block, c) = (column / g.in_period, column % g.in_period);
+                    if let Some(marks) = marks.get_mut(in_block)
+                        && entry != Complex64::ZERO
+                    {
+                        if marks.is_empty() {
+                            marks.resize(limit, false);
+                        }
+                        let step = g.least_step(row - first, c);
+                        marks.get_mut(step).into_iter().for_each(|mark| *mark = true);
                     }
-                    marks.get_mut(g.least_step(r, c)).into_iter().for_each(|mark| *mark = true);
-                }
-            });
-        }
-        let marked = |marks: &Vec<bool>| {
+                });
+            }
+            marks
+        };
+        let marked = |marks: Vec<bool>| {
             marks.iter().enumerate().filter(|(_, mark)| **mark).map(|(step, _)| step).collect()
         };
-        marks.iter().map(marked).collect()
+        let outputs = (0..g.out_blocks).into_par_iter();
+        outputs
+            .map(|block| of_output(block).into_iter().map(marked).collect::<Vec<_>>())
+            .flatten_iter()
+            .collect()
     }
 
     /// The diagonal that multiplies the input block rotated by `step`: value `i` is

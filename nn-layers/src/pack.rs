@@ -7,7 +7,8 @@
 //!
 //! Images larger than a ciphertext lie **split**: with `p` phases, pixel `(h, w)` of channel `c` lies in plane `c p^2 + (h mod p) p + w mod p`,
 //! at row `h / p` and column `w / p`. Neighbouring pixels lie in different ciphertexts at the same slot, so that most taps of a convolution need
-//! neither rotation nor mask, and none crosses from one part of the image into another. A stride divides the phases.
+//! neither rotation nor mask, and none crosses from one part of the image into another. A stride divides the phases. So may smaller images whose
+//! values fill several ciphertexts, with the planes in another [`Order`].
 //!
 //! Values shorter than the slots repeat: their *period* is the smallest divisor of the slots that holds them.
 //!
@@ -17,12 +18,18 @@
 //! Or the slots are samples ([`Packing::Batched`], [`Layout::batched`]): a layout then speaks of one of them, whose ciphertexts have one slot each.
 
 mod choose;
+mod order;
 mod packed_map;
 mod packing;
+mod sums;
+mod work;
 
-pub(crate) use choose::{Choice, MapWork, dense_slots, input_layout};
+pub(crate) use choose::{Choice, dense_slots, input_layouts};
+pub use order::Order;
 pub use packed_map::PackedMap;
 pub use packing::{Packing, UnknownPacking};
+pub use sums::BlockSums;
+pub(crate) use work::{MapWork, Operand};
 
 use he_traits::Diagonal;
 
@@ -43,6 +50,7 @@ pub struct Layout {
     copies: usize,
     /// Parts in either direction that an image is split into; 1 wherever the gap is not.
     phases: usize,
+    order: Order,
     row: usize,
     plane: usize,
     places: usize,
@@ -62,6 +70,7 @@ impl Layout {
             shared: 1,
             copies: 1,
             phases: 1,
+            order: Order::Channels,
             row: 1,
             plane: 1,
             places: places(count, slots),
@@ -127,6 +136,7 @@ impl Layout {
             shared,
             copies: 1,
             phases: 1,
+            order: Order::Channels,
             row,
             plane,
             places: places(planes * plane, slots),
@@ -135,16 +145,28 @@ impl Layout {
     }
 
     /// Images split into `phases` x `phases` parts of every `phases`-th pixel, each part on a plane of its own whose lines are `row` slots
-    /// apart. `None` for anything but `[C, H, W]`, and where the sides are no multiples of `phases` or the parts do not fit into the lines.
+    /// apart. `None` for anything but `[C, H, W]`, and where the parts do not fit into the lines.
     pub fn split(shape: &[usize], phases: usize, row: usize, slots: usize) -> Option<Layout> {
+        Layout::split_in(Order::Channels, shape, phases, [row, 1], slots)
+    }
+
+    /// As [`Layout::split`], with the planes in an order of their own and at least `plane` slots apart.
+    pub fn split_in(
+        order: Order,
+        shape: &[usize],
+        phases: usize,
+        [row, plane]: [usize; 2],
+        slots: usize,
+    ) -> Option<Layout> {
         let [channels, height, width] = *shape else { return None };
         let parts = phases.checked_mul(phases).filter(|parts| *parts > 0)?;
-        if !height.is_multiple_of(phases) || !width.is_multiple_of(phases) || width / phases > row {
+        let (lines, columns) = (height.div_ceil(phases), width.div_ceil(phases));
+        if columns > row {
             return None;
         }
-        let of_parts =
-            Layout::multiplexed(&[channels * parts, height / phases, width / phases], 1, row, slots);
-        Some(Layout { shape: shape.to_vec(), channels, height, width, phases, ..of_parts })
+        let planes = order.planes(channels, parts);
+        let of_parts = Layout::on_planes(&[planes, lines, columns], 1, row, plane, slots);
+        Some(Layout { shape: shape.to_vec(), channels, height, width, phases, order, ..of_parts })
     }
 
     /// No element at all.
@@ -158,6 +180,7 @@ impl Layout {
             shared: 1,
             copies: 1,
             phases: 1,
+            order: Order::Channels,
             row: 1,
             plane: 1,
             places: 1,
@@ -193,6 +216,11 @@ impl Layout {
     /// Parts in either direction that images are split into, 1 for those that are not.
     pub fn phases(&self) -> usize {
         self.phases
+    }
+
+    /// Which planes lie side by side.
+    pub fn order(&self) -> Order {
+        self.order
     }
 
     /// Channels that share a plane.
@@ -237,14 +265,15 @@ impl Layout {
 
     /// The place of an element (numbered as in memory): slot `place mod slots` of block `place / slots`; the first one where it has several.
     pub fn place(&self, element: usize) -> usize {
-        if self.height * self.width == 1 && self.gap == 1 {
+        if self.height * self.width == 1 && self.gap == 1 && self.order == Order::Channels {
             return element * self.plane;
         }
         let pixels = self.height * self.width;
         let (c, h, w) = (element / pixels, element / self.width % self.height, element % self.width);
-        if self.phases > 1 {
-            let part = (c * self.phases + h % self.phases) * self.phases + w % self.phases;
-            return part * self.plane + h / self.phases * self.row + w / self.phases;
+        if self.is_split() {
+            let part = h % self.phases * self.phases + w % self.phases;
+            let plane = self.order.plane([c, part], self.channels, self.phases * self.phases);
+            return plane * self.plane + h / self.phases * self.row + w / self.phases;
         }
         let within = c % self.shared;
         c / self.shared * self.plane
@@ -253,22 +282,24 @@ impl Layout {
             + within % self.gap
     }
 
+    /// Whether planes hold parts of images, or lie in an order of their own.
+    pub(crate) fn is_split(&self) -> bool {
+        self.phases > 1 || self.order != Order::Channels
+    }
+
     /// The element at a place, `None` where there is none.
     pub fn element(&self, place: usize) -> Option<usize> {
         let (plane, rest) = (place / self.plane, place % self.plane);
         let (y, x) = (rest / self.row, rest % self.row / self.copies);
-        let (c, h, w) = match self.phases {
-            1 => {
-                let within = y % self.gap * self.gap + x % self.gap;
-                if within >= self.shared {
-                    return None;
-                }
-                (plane * self.shared + within, y / self.gap, x / self.gap)
+        let (c, h, w) = if self.is_split() {
+            let [channel, part] = self.order.at(plane, self.channels, self.phases * self.phases)?;
+            (channel, y * self.phases + part / self.phases, x * self.phases + part % self.phases)
+        } else {
+            let within = y % self.gap * self.gap + x % self.gap;
+            if within >= self.shared {
+                return None;
             }
-            phases => {
-                let (channel, part) = (plane / (phases * phases), plane % (phases * phases));
-                (channel, y * phases + part / phases, x * phases + part % phases)
-            }
+            (plane * self.shared + within, y / self.gap, x / self.gap)
         };
         (c < self.channels && h < self.height && w < self.width)
             .then(|| (c * self.height + h) * self.width + w)

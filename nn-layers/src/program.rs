@@ -5,6 +5,7 @@ mod clear;
 mod describe;
 mod fuse;
 mod memory;
+mod places;
 mod revolver;
 mod rounds;
 mod schedule;
@@ -16,9 +17,10 @@ use std::sync::Arc;
 
 use he_traits::{Diagonal, Function, Level, LinearMap, Polynomial, Schedule};
 
-pub(crate) use build::{Packed, Weighed};
+pub(crate) use build::{How, Packed, Weighed};
 pub use describe::StepSummary;
 pub use memory::MemoryEstimate;
+pub(crate) use places::Places;
 pub use sum_columns::SumColumns;
 pub use symbolic::{StepCost, SymbolicRun};
 
@@ -26,7 +28,7 @@ use crate::approx::ActivationRecord;
 use crate::error::{Error, Result};
 use crate::fold::ValueId;
 use crate::graph::Network;
-use crate::pack::Layout;
+use crate::pack::{BlockSums, Layout};
 use crate::tensor::{Tensor, numel};
 use crate::weights::Weights;
 
@@ -116,7 +118,9 @@ pub enum Term {
     Mapped {
         /// The value.
         value: ValueId,
-        /// The map between the two layouts.
+        /// Which of its ciphertexts are added before the map reads them; `None` where it reads each by itself.
+        sums: Option<Arc<BlockSums>>,
+        /// The map between the two layouts, or from the sums.
         map: Arc<LinearMap>,
         /// How it is computed.
         schedule: Schedule,

@@ -3,6 +3,7 @@
 mod step;
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Instant;
 
 use he_traits::{Diagonal, EncryptedMap, Evaluator, Keep, Level};
@@ -11,6 +12,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::fold::ValueId;
 use crate::keeping::{Keeping, MapId};
+use crate::pack::BlockSums;
 use crate::program::{Program, Step, StepKind, Term};
 use step::{refresh, run_step, run_two};
 
@@ -61,7 +63,7 @@ enum PreparedStep<E: Evaluator> {
 
 enum PreparedTerm<E: Evaluator> {
     Value(ValueId),
-    Mapped(ValueId, E::Map),
+    Mapped(ValueId, Option<Arc<BlockSums>>, E::Map),
     Encrypted(ValueId, EncryptedMap<E>),
 }
 
@@ -333,8 +335,9 @@ fn prepare_step<E: Evaluator>(
 ) -> he_traits::Result<PreparedStep<E>> {
     let prepare_term = |(index, term): (usize, &Term)| match term {
         Term::Value(value) => Ok(PreparedTerm::Value(*value)),
-        Term::Mapped { value, map, schedule, .. } => {
-            Ok(PreparedTerm::Mapped(*value, e.prepare(map, schedule, step.before, keep(index))?))
+        Term::Mapped { value, sums, map, schedule, .. } => {
+            let map = e.prepare(map, schedule, step.before, keep(index))?;
+            Ok(PreparedTerm::Mapped(*value, sums.clone(), map))
         }
     };
     match &step.kind {

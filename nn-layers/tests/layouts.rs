@@ -3,16 +3,18 @@
 #[expect(dead_code, reason = "each test binary uses some of it")]
 mod common;
 
+use std::sync::Arc;
+
 use common::random;
-use he_traits::{Complex64, Generator};
+use he_traits::{Complex64, Diagonal, Generator};
 use nn_layers::Layout;
 use nn_layers::layers::{AvgPool2d, Conv2d, ConvTranspose2d, Operation};
 use nn_layers::lower::{Lowered, Operator};
-use nn_layers::pack::PackedMap;
+use nn_layers::pack::{BlockSums, Order, PackedMap};
 use proptest::prelude::*;
 
 fn layout() -> impl Strategy<Value = Layout> {
-    (1usize..20, 1usize..8, 1usize..8, 1usize..5, 0usize..9, 0u32..14, 0..6).prop_map(
+    (1usize..20, 1usize..8, 1usize..8, 1usize..5, 0usize..9, 0u32..14, 0..7).prop_map(
         |(channels, height, width, gap, spare, slots, kind)| {
             let shape = [channels, height, width];
             match kind {
@@ -22,10 +24,11 @@ fn layout() -> impl Strategy<Value = Layout> {
                 2 => Layout::rows(&shape, gap, gap * width + spare, spare * channels, 1 << slots),
                 3 => Layout::row_vector(channels * height, width * spare, 1 << slots),
                 4 => Layout::column(channels * height, width + spare, 1 << slots),
+                5 => Layout::split(&shape, gap, width.div_ceil(gap) + spare, 1 << slots).unwrap(),
                 _ => {
-                    let shape = [channels, gap * height, gap * width];
-                    let split = Layout::split(&shape, gap, width + spare, 1 << slots);
-                    split.unwrap_or_else(|| unreachable!("the sides are multiples"))
+                    let (groups, grid) = (spare / 2, [width.div_ceil(gap) + spare, spare * channels]);
+                    let order = Order::Parts { groups };
+                    Layout::split_in(order, &shape, gap, grid, 1 << slots).unwrap()
                 }
             }
         },
@@ -95,6 +98,62 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    /// Pooling and a convolution between images in parts: a map of sums gives the same as one of all ciphertexts, and its generator agrees with itself.
+    #[test]
+    fn maps_of_sums_are_those_of_the_ciphertexts(
+        groups in 1usize..3, each in 1usize..3, side in 5usize..10, phases in 1usize..5, slots in 3u32..8, seed in 0u64..100,
+    ) {
+        let channels = groups * each;
+        let shape = [channels, side, side];
+        let (pool, pooled) = by_windows(1, shape, [0, 2, 2, 0], seed).unwrap();
+        let (conv, output) = grouped(pooled, groups, seed);
+        let operator = conv.after(&pool, u64::MAX).unwrap();
+        let row = side.div_ceil(phases);
+        let order = Order::Parts { groups };
+        let input = Layout::split_in(order, &shape, phases, [row, 1], 1 << slots).unwrap();
+        let output = Layout::multiplexed(&output, 1, output[2], 1 << slots);
+        let sums = BlockSums::new(&operator, &input).map(Arc::new);
+        let map = PackedMap::new(operator.clone(), input.clone(), output.clone()).of_sums(sums.clone());
+        let x = random(&[operator.columns()], seed + 9).into_data();
+        let block = |block: Diagonal| block.real("clear").unwrap().iter().copied().cycle().take(input.slots()).collect();
+        let blocks: Vec<Vec<f64>> = input.pack(&x).unwrap().into_iter().map(block).collect();
+        let read: Vec<f64> = match &sums {
+            None => blocks.concat(),
+            Some(sums) => {
+                prop_assert!(sums.sums().len() < blocks.len());
+                let slot = |sum: &[usize], slot: usize| sum.iter().map(|block| blocks[*block][slot]).sum();
+                sums.sums().iter().flat_map(|sum| (0..input.slots()).map(move |at| slot(sum, at))).collect()
+            }
+        };
+        let expected = operator.apply(&x);
+        let (rows, columns) = map.shape();
+        for row in 0..rows {
+            let mut dense = vec![Complex64::ZERO; columns];
+            map.row(row, &mut |column, entry| dense[column] += entry);
+            let mut got = 0.0;
+            for (column, entry) in dense.iter().enumerate() {
+                prop_assert_eq!(map.entry(row, column), *entry);
+                got += entry.re * read[column];
+            }
+            let expected = output.element(row).map_or(0.0, |element| expected[element]);
+            prop_assert!((got - expected).abs() < 1e-12, "{} and {}", got, expected);
+        }
+    }
+}
+
+/// A convolution of 1 x 1 or 2 x 2 in groups, two channels out of each.
+fn grouped(input: [usize; 3], groups: usize, seed: u64) -> (Operator, [usize; 3]) {
+    let kernel = 1 + seed as usize % 2;
+    let weight = random(&[2 * groups, input[0] / groups, kernel, kernel], seed);
+    let layer = Conv2d::new(input[0], 2 * groups, kernel).groups(groups).without_bias();
+    let output = layer.output_shape(&[&input]).unwrap();
+    let Lowered::Affine { mut maps, .. } = layer.lower(&[&input], &output, &[&weight]) else {
+        unreachable!()
+    };
+    (maps.remove(0), output.try_into().unwrap())
 }
 
 /// A convolution, a mean pool or a transposed convolution with random figures, and its operator; `None` where the figures make none.

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::fold::{Composition, Folded};
 use crate::pack::Packing;
 use crate::plan::Plan;
-use crate::program::{Packed, Weighed};
+use crate::program::{How, Packed, Weighed};
 
 /// What takes more levels must be expected to take less than this share of the time: both times are rough, and more levels need larger keys.
 const GAIN: f64 = 0.8;
@@ -69,7 +69,8 @@ impl Source<'_> {
         profile: &Profile,
         weighed: Weighed,
     ) -> Result<Packed<'f>> {
-        Packed::new(Cow::Borrowed(folded), profile, self.options.packing, weighed)
+        let how = How { packing: self.options.packing, hidden: self.hidden, weighed };
+        Packed::new(Cow::Borrowed(folded), profile, how)
     }
 
     /// The folding that is expected to run fastest under `profile`. `known` is one of them, packed already.

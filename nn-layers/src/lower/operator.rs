@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use he_traits::{Complex64, Generator, SparseMatrix};
+use rayon::prelude::*;
 
 use super::view::{Side, View};
 use super::{TransposedWindowMap, WindowMap, compose};
@@ -164,6 +166,13 @@ impl Operator {
         }
     }
 
+    /// The non-zero entries of a row with their columns.
+    fn entries_of(&self, row: usize) -> Vec<(usize, Complex64)> {
+        let mut entries = Vec::new();
+        self.row(row, &mut |column, entry| entries.push((column, entry)));
+        entries
+    }
+
     /// One entry.
     pub fn entry(&self, row: usize, column: usize) -> Complex64 {
         match (self.generator(), self.placed_row(row)) {
@@ -182,6 +191,17 @@ impl Operator {
             2 * count > columns
         };
         !self.is_placed() && [0, self.rows / 2, self.rows.saturating_sub(1)].into_iter().all(filled)
+    }
+
+    /// Groups of channels, of a convolution that has several with more than one channel each.
+    pub(crate) fn groups(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Window(map) => {
+                (map.groups > 1 && map.channels_of_a_group() != (1, 1)).then_some(map.groups)
+            }
+            Kind::View(view) => view.inner.groups(),
+            Kind::Matrix(_) | Kind::Transposed(_) | Kind::Placed { .. } => None,
+        }
     }
 
     /// Number of non-zero entries.
@@ -240,36 +260,8 @@ impl Operator {
         if let Some(composed) = self.windows_after(first) {
             return Some(composed);
         }
-        let columns = first.columns();
-        let mut sums = vec![Complex64::ZERO; columns];
-        let mut touched = vec![false; columns];
-        let mut order: Vec<usize> = Vec::new();
-        let mut entries = Vec::new();
-        for row in 0..self.rows {
-            self.row(row, &mut |middle, outer| {
-                first.row(middle, &mut |column, inner| {
-                    let (Some(sum), Some(seen)) = (sums.get_mut(column), touched.get_mut(column)) else {
-                        return;
-                    };
-                    *sum += outer * inner;
-                    if !*seen {
-                        *seen = true;
-                        order.push(column);
-                    }
-                });
-            });
-            order.sort_unstable();
-            for column in order.drain(..) {
-                if let (Some(sum), Some(seen)) = (sums.get_mut(column), touched.get_mut(column)) {
-                    entries.push((row, column, std::mem::take(sum)));
-                    *seen = false;
-                }
-            }
-            if entries.len() as u64 > limit {
-                return None;
-            }
-        }
-        SparseMatrix::from_entries(self.rows, columns, entries).ok().map(Operator::matrix)
+        let entries = product(self, first, limit)?;
+        SparseMatrix::from_entries(self.rows, first.columns(), entries).ok().map(Operator::matrix)
     }
 
     /// `self` after `first` as one map by windows, where both are such maps and their edges agree.
@@ -315,4 +307,50 @@ impl Operator {
         let factors = (0..columns).map(|column| entries(column).map_or(0.0, |(_, entry)| entry)).collect();
         Operator { kind: Kind::Placed { columns, from, factors: Some(factors) }, rows: self.rows, scale: 1.0 }
     }
+}
+
+/// The entries of `second` after `first`, row by row; `None` when there are more than `limit`.
+fn product(second: &Operator, first: &Operator, limit: u64) -> Option<Vec<(usize, usize, Complex64)>> {
+    /// Rows that a thread takes at once.
+    const ROWS: usize = 256;
+    let columns = first.columns();
+    // Its rows are read many times each: written out, they need not be generated again.
+    let first: Vec<Vec<(usize, Complex64)>> =
+        (0..first.rows).into_par_iter().map(|row| first.entries_of(row)).collect();
+    let count = AtomicU64::new(0);
+    let of_rows = |number: usize| {
+        let mut sums = vec![Complex64::ZERO; columns];
+        let mut touched = vec![false; columns];
+        let mut order: Vec<usize> = Vec::new();
+        let mut entries = Vec::new();
+        for row in number * ROWS..second.rows.min((number + 1) * ROWS) {
+            second.row(row, &mut |middle, outer| {
+                for (column, inner) in first.get(middle).into_iter().flatten() {
+                    let (Some(sum), Some(seen)) = (sums.get_mut(*column), touched.get_mut(*column)) else {
+                        continue;
+                    };
+                    *sum += outer * inner;
+                    if !*seen {
+                        *seen = true;
+                        order.push(*column);
+                    }
+                }
+            });
+            order.sort_unstable();
+            let all = count.fetch_add(order.len() as u64, Ordering::Relaxed) + order.len() as u64;
+            if all > limit {
+                return None;
+            }
+            for column in order.drain(..) {
+                if let (Some(sum), Some(seen)) = (sums.get_mut(column), touched.get_mut(column)) {
+                    entries.push((row, column, std::mem::take(sum)));
+                    *seen = false;
+                }
+            }
+        }
+        Some(entries)
+    };
+    let parts: Vec<_> =
+        (0..second.rows.div_ceil(ROWS)).into_par_iter().map(of_rows).collect::<Option<_>>()?;
+    Some(parts.concat())
 }

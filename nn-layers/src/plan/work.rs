@@ -2,8 +2,9 @@
 
 use he_traits::{Costs, Level};
 
-use crate::fold::{Folded, FoldedKind, FoldedStep};
-use crate::pack::{Choice, Layout, MapWork};
+use crate::fold::{Folded, FoldedKind, FoldedStep, ValueId};
+use crate::pack::{Choice, MapWork};
+use crate::program::Places;
 
 /// What a step computes, counted.
 #[derive(Debug, Clone, Default)]
@@ -19,25 +20,21 @@ pub(crate) struct StepWork {
 }
 
 impl StepWork {
-    /// The work of each step, with values that lie as `layouts` says.
-    pub(crate) fn of_all(folded: &Folded, layouts: &[Layout], choice: &mut Choice<'_>) -> Vec<StepWork> {
-        let mut of_step = |(index, step): (usize, &FoldedStep)| {
-            let (Some(output), inputs) = (layouts.get(index + 1), layouts) else {
-                return StepWork::default();
-            };
-            StepWork::new(step, output, inputs, choice)
-        };
+    /// The work of each step, with values that lie as `places` says.
+    pub(crate) fn of_all(folded: &Folded, places: &Places, choice: &mut Choice<'_>) -> Vec<StepWork> {
+        let mut of_step = |(index, step): (usize, &FoldedStep)| StepWork::new(index, step, places, choice);
         folded.steps.iter().enumerate().map(&mut of_step).collect()
     }
 
-    fn new(step: &FoldedStep, output: &Layout, layouts: &[Layout], choice: &mut Choice<'_>) -> StepWork {
+    fn new(index: usize, step: &FoldedStep, places: &Places, choice: &mut Choice<'_>) -> StepWork {
+        let output = places.at(ValueId(index + 1));
         let blocks = output.blocks() as f64;
         match &step.kind {
             FoldedKind::Affine { terms, .. } => {
-                let maps = terms.iter().filter_map(|(value, operator)| {
-                    let input = layouts.get(value.index())?;
-                    let added = operator.is_identity() && input.same_places(output);
-                    (!added).then(|| choice.work(operator, input, output))
+                let maps = terms.iter().enumerate().filter_map(|(number, (value, operator))| {
+                    let operand = places.operand(index, number, *value, operator);
+                    let added = operator.is_identity() && operand.layout.same_places(output);
+                    (!added).then(|| choice.work(&operand, output))
                 });
                 let maps: Vec<MapWork> = maps.collect();
                 StepWork { additions: blocks * terms.len() as f64, maps, ..StepWork::default() }

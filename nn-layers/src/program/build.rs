@@ -1,20 +1,19 @@
 //! Packing and lowering: a folded network becomes a program for one profile.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use he_traits::{Level, LinearMap, LinearStyle, Profile};
+use he_traits::{Level, LinearMap, Profile};
 
 use super::fuse::{Parts, new_number, renumber};
+use super::places::{self, Places, batched_layouts};
 use super::{Program, Step, StepKind, SumColumns, Term, revolver};
 use crate::approx::Functions;
 use crate::error::{Error, Result};
 use crate::fold::{Folded, FoldedKind, FoldedStep, ValueId};
 use crate::lower::Operator;
-use crate::pack::{Choice, Layout, PackedMap, Packing, input_layout};
+use crate::pack::{Choice, Operand, PackedMap, Packing};
 use crate::plan::{Plan, StepWork};
-use crate::tensor::numel;
 use crate::weights::Weights;
 
 impl Packed<'_> {
@@ -32,10 +31,10 @@ impl Packed<'_> {
         let plan = self.plan(profile)?;
         let folded = self.folded();
         let input_level = plan.input_level(folded, profile)?;
-        let packed = &self.layouts;
+        let places = &self.places;
         let mut parts = Parts {
             steps: Vec::with_capacity(folded.steps.len() + plan.refreshes()),
-            layouts: vec![at(packed, ValueId::INPUT).clone()],
+            layouts: vec![places.at(ValueId::INPUT).clone()],
             output: folded.output,
         };
         // The program's number of each folded value: a refresh counts as a step.
@@ -53,9 +52,9 @@ impl Packed<'_> {
                 });
                 parts.layouts.push(super::EMPTY.clone());
             }
-            let output = at(packed, ValueId(index + 1));
+            let output = places.at(ValueId(index + 1));
             let [before, after] = plan.levels(index, input_level);
-            let mut kind = lower(step, packed, output, profile, [before, after])?;
+            let mut kind = lower(index, step, places, profile, [before, after])?;
             renumber(&mut kind, &numbers);
             parts.steps.push(Step { name: step.name.clone(), kind, before, after });
             parts.layouts.push(output.clone());
@@ -77,16 +76,11 @@ impl Packed<'_> {
     }
 }
 
-fn at(layouts: &[Layout], value: ValueId) -> &Layout {
-    layouts.get(value.index()).unwrap_or(&super::EMPTY)
-}
-
 /// A folded network packed for a profile: values that lie as a packing says.
 pub(crate) struct Packed<'a> {
     /// Its steps, with those that the packing adds.
     folded: Cow<'a, Folded>,
-    /// The layouts of all values: the input's, then one for each step.
-    layouts: Vec<Layout>,
+    places: Places,
     /// What each step computes, counted where plans are to be weighed.
     work: Vec<StepWork>,
 }
@@ -105,37 +99,39 @@ impl Weighed {
     }
 }
 
+/// How a network is to be packed.
+#[derive(Clone, Copy)]
+pub(crate) struct How {
+    pub(crate) packing: Packing,
+    /// Whether the weights are to be encrypted, so that nothing may depend on which of them are equal.
+    pub(crate) hidden: bool,
+    pub(crate) weighed: Weighed,
+}
+
 impl<'a> Packed<'a> {
     /// # Errors
     /// [`Error::Packing`] when the network or the profile does not take the packing.
-    pub(crate) fn new(
-        folded: Cow<'a, Folded>,
-        profile: &Profile,
-        packing: Packing,
-        weighed: Weighed,
-    ) -> Result<Packed<'a>> {
-        // Costs of rotations and products grow alike with the level, so that a level in the middle serves to compare layouts.
-        let middle = profile.top.get().map_or(Level::UNBOUNDED, |top| Level::new(top / 2));
-        let mut choice = Choice::new(profile, middle);
-        let (folded, layouts) = match packing {
+    pub(crate) fn new(folded: Cow<'a, Folded>, profile: &Profile, how: How) -> Result<Packed<'a>> {
+        let mut choice = Choice::new(profile, places::middle(profile));
+        let (folded, places) = match how.packing {
             Packing::Multiplexed => {
-                let layouts = layouts(&folded, profile, &mut choice);
-                (folded, layouts)
+                let places = Places::fastest(&folded, profile, how.hidden, &mut choice);
+                (folded, places)
             }
             Packing::VolleyRevolver => {
                 let (folded, layouts) = revolver::arrange(&folded, profile, &mut choice)?;
-                (Cow::Owned(folded), layouts)
+                (Cow::Owned(folded), Places::apart(layouts))
             }
             Packing::Batched => {
                 let layouts = batched_layouts(&folded, profile)?;
-                (folded, layouts)
+                (folded, Places::apart(layouts))
             }
         };
-        let work = match (weighed, &profile.refresh) {
+        let work = match (how.weighed, &profile.refresh) {
             (Weighed::No, None) => Vec::new(),
-            _ => StepWork::of_all(&folded, &layouts, &mut choice),
+            _ => StepWork::of_all(&folded, &places, &mut choice),
         };
-        Ok(Packed { folded, layouts, work })
+        Ok(Packed { folded, places, work })
     }
 
     /// The steps that are planned.
@@ -158,111 +154,47 @@ impl<'a> Packed<'a> {
     /// Levels and refreshes for a profile of as many slots.
     pub(crate) fn plan(&self, profile: &Profile) -> Result<Plan> {
         match &profile.refresh {
-            Some(_) => Plan::with_refreshes(&self.folded, &self.layouts, &self.work, profile),
-            None => Plan::new(&self.folded, Some(&self.layouts)),
+            Some(_) => Plan::with_refreshes(&self.folded, self.places.layouts(), &self.work, profile),
+            None => Plan::new(&self.folded, Some(self.places.layouts())),
         }
     }
-}
-
-/// The layouts of all values: the input's, then one for each step.
-fn layouts(folded: &Folded, profile: &Profile, choice: &mut Choice<'_>) -> Vec<Layout> {
-    let mut layouts = vec![input_layout(&folded.input, profile)];
-    let shared = shared_places(folded);
-    for (index, step) in folded.steps.iter().enumerate() {
-        let layout = match &step.kind {
-            FoldedKind::Product([first, _]) => at(&layouts, *first).with_shape(&step.shape),
-            FoldedKind::Affine { .. } if let Some(other) = shared.get(&ValueId(index + 1)) => {
-                at(&layouts, *other).with_shape(&step.shape)
-            }
-            FoldedKind::Pointwise { input, .. } | FoldedKind::SumColumns { input } => {
-                at(&layouts, *input).with_shape(&step.shape)
-            }
-            FoldedKind::Affine { terms, .. } => {
-                let terms: Vec<(&Operator, &Layout)> =
-                    terms.iter().map(|(value, operator)| (operator, at(&layouts, *value))).collect();
-                choice.layout(&step.shape, &terms)
-            }
-        };
-        layouts.push(layout);
-    }
-    layouts
-}
-
-/// Pairs of an input and an output ciphertext between which a map is planned: each takes memory, whether there is an entry or not.
-const MOST_PAIRS: usize = 1 << 25;
-
-/// The layouts of all values where the slots are samples.
-///
-/// # Errors
-/// [`Error::Packing`] for schemes without diagonals, and for a layer between so many numbers that a ciphertext for each makes no sense.
-fn batched_layouts(folded: &Folded, profile: &Profile) -> Result<Vec<Layout>> {
-    if profile.linear == LinearStyle::Matrix {
-        return Err(Error::only_one_packing(Packing::Batched, &profile.backend));
-    }
-    for step in &folded.steps {
-        let FoldedKind::Affine { terms, .. } = &step.kind else { continue };
-        let largest = terms.iter().map(|(_, operator)| operator.columns()).max().unwrap_or(0);
-        let outputs = numel(&step.shape);
-        if outputs.saturating_mul(largest) > MOST_PAIRS {
-            let reason = format!(
-                "{} is a map between {largest} and {outputs} numbers, each a ciphertext of its own, and that is for small networks; take the \
-                 packing multiplexed",
-                step.name
-            );
-            return Err(Error::Packing {
-                packing: Packing::Batched,
-                backend: profile.backend.clone(),
-                reason,
-            });
-        }
-    }
-    let shapes = std::iter::once(&folded.input).chain(folded.steps.iter().map(|step| &step.shape));
-    Ok(shapes.map(|shape| Layout::batched(shape)).collect())
-}
-
-/// For the later operand of a product, where a map makes it: the value whose places it takes, so that nothing moves between them.
-pub(super) fn shared_places(folded: &Folded) -> BTreeMap<ValueId, ValueId> {
-    let pairs = folded.steps.iter().filter_map(|step| match &step.kind {
-        FoldedKind::Product([a, b]) if a != b => Some((*a.max(b), *a.min(b))),
-        _ => None,
-    });
-    pairs.collect()
 }
 
 /// The step on ciphertexts, with operands and result at `levels`.
 fn lower(
+    index: usize,
     step: &FoldedStep,
-    layouts: &[Layout],
-    output: &Layout,
+    places: &Places,
     profile: &Profile,
     levels: [Level; 2],
 ) -> Result<StepKind> {
     let [before, after] = levels;
-    let term = |value: ValueId, operator: &Operator| {
-        let input = at(layouts, value);
+    let output = places.at(ValueId(index + 1));
+    let mapped = |(number, (value, operator)): (usize, &(ValueId, Operator))| {
+        let Operand { layout: input, sums, .. } = places.operand(index, number, *value, operator);
         if operator.is_identity() && input.same_places(output) {
-            return Ok(Term::Value(value));
+            return Ok(Term::Value(*value));
         }
-        let map = PackedMap::new(operator.clone(), input.clone(), output.clone());
+        let map = PackedMap::new(operator.clone(), input.clone(), output.clone()).of_sums(sums.clone());
         let map = LinearMap::new(map).with_copies(profile.slots / input.slots().max(1));
         let (schedule, diagonals) = super::schedule::choose(&map, input, profile, before)
             .map_err(|source| Error::Step { step: step.name.clone(), source })?;
-        Ok(Term::Mapped { value, map: Arc::new(map), schedule, diagonals })
+        Ok(Term::Mapped { value: *value, sums, map: Arc::new(map), schedule, diagonals })
     };
     match &step.kind {
         FoldedKind::Product([a, b]) => {
-            let identity = Operator::identity(output.elements());
+            let identity = |value: ValueId| (value, Operator::identity(output.elements()));
             let at = after.get().map_or(Level::UNBOUNDED, |levels| Level::new(levels + 1));
-            Ok(StepKind::Product { operands: [term(*a, &identity)?, term(*b, &identity)?], at })
+            let operands = [mapped((0, &identity(*a)))?, mapped((1, &identity(*b)))?];
+            Ok(StepKind::Product { operands, at })
         }
         FoldedKind::Affine { terms, bias } => {
-            let terms =
-                terms.iter().map(|(value, operator)| term(*value, operator)).collect::<Result<Vec<_>>>()?;
+            let terms = terms.iter().enumerate().map(mapped).collect::<Result<Vec<_>>>()?;
             let bias = if bias.is_empty() { None } else { Some(output.pack(bias)?) };
             Ok(StepKind::Linear { terms, bias, function: None })
         }
         FoldedKind::SumColumns { input } => {
-            Ok(StepKind::SumColumns { input: *input, sum: SumColumns::new(at(layouts, *input).row()) })
+            Ok(StepKind::SumColumns { input: *input, sum: SumColumns::new(places.at(*input).row()) })
         }
         FoldedKind::Pointwise { input, function } => Ok(match function.polynomial()? {
             Some(polynomial) => StepKind::Polynomial { input: *input, polynomial },

@@ -17,11 +17,11 @@ use std::collections::BTreeMap;
 
 use he_traits::{LinearStyle, Profile};
 
-use super::build::shared_places;
+use super::places::shared_places;
 use crate::error::{Error, Result};
 use crate::fold::{Folded, FoldedKind, FoldedStep, ValueId};
 use crate::lower::{Operator, ProductsMap};
-use crate::pack::{Choice, Layout, Packing};
+use crate::pack::{Choice, Layout, Operand, Packing};
 use crate::tensor::numel;
 
 /// The steps of `folded` in this packing, and the layouts of all values: the input's, then one for each step. `choice` weighs grids.
@@ -181,9 +181,10 @@ impl Arranged<'_> {
             }
         }
         let on_grid = inputs.map(|input| on_grid_of(input, shape)).find(|candidates| !candidates.is_empty());
-        let terms: Vec<(&Operator, &Layout)> =
-            terms.iter().map(|(value, operator)| (operator, self.layout(*value))).collect();
-        let cheapest = choice.cheapest(on_grid.unwrap_or_default(), &terms);
+        let operand = |(value, operator)| Operand { operator, layout: self.layout(value), sums: None };
+        let operands: Vec<Operand<'_>> =
+            terms.iter().map(|(value, operator)| operand((*value, operator))).collect();
+        let cheapest = choice.cheapest(on_grid.unwrap_or_default(), &operands);
         cheapest.unwrap_or_else(|| input_layout(shape, self.profile.slots))
     }
 

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::{Bias, PreparedStep, PreparedTerm};
 use crate::fold::ValueId;
+use crate::pack::BlockSums;
 use crate::program::{Step, StepKind};
 
 /// All blocks of all samples of a step's value.
@@ -20,9 +21,9 @@ pub(super) fn run_step<E: Evaluator>(
     let at = |value: &ValueId| values.get(value.index()).map_or(&[][..], Vec::as_slice);
     match (prepared, &step.kind) {
         (PreparedStep::Linear { terms, bias }, StepKind::Linear { function, .. })
-            if let ([PreparedTerm::Mapped(value, map)], Some(bias)) = (&**terms, bias.plain()) =>
+            if let ([PreparedTerm::Mapped(value, sums, map)], Some(bias)) = (&**terms, bias.plain()) =>
         {
-            let x = at_level(e, at(value), step.before)?;
+            let x = summed(e, at_level(e, at(value), step.before)?, sums.as_deref())?;
             e.layer(&x.iter().collect::<Vec<_>>(), map, bias, *function)
         }
         (PreparedStep::Linear { terms, bias }, StepKind::Linear { function, .. }) => {
@@ -78,8 +79,10 @@ pub(super) fn run_two<E: Evaluator>(
     let StepKind::Linear { function: None, .. } = &next.kind else { return None };
     let PreparedStep::Linear { terms, bias } = prepared else { return None };
     let PreparedStep::Linear { terms: terms_next, bias: Bias::Zeros } = prepared_next else { return None };
-    let ([PreparedTerm::Mapped(value, map)], Some(bias)) = (&**terms, bias.plain()) else { return None };
-    let [PreparedTerm::Mapped(read, then)] = &**terms_next else { return None };
+    let ([PreparedTerm::Mapped(value, None, map)], Some(bias)) = (&**terms, bias.plain()) else {
+        return None;
+    };
+    let [PreparedTerm::Mapped(read, None, then)] = &**terms_next else { return None };
     let x = values.get(value.index())?;
     if *read != between || x.iter().any(|x| e.level(x) != step.before) {
         return None;
@@ -163,8 +166,8 @@ where
 {
     match term {
         PreparedTerm::Value(value) => dropped(e, at(value), after),
-        PreparedTerm::Mapped(value, map) => {
-            let x = at_level(e, at(value), before)?;
+        PreparedTerm::Mapped(value, sums, map) => {
+            let x = summed(e, at_level(e, at(value), before)?, sums.as_deref())?;
             e.linear(&x.iter().collect::<Vec<_>>(), map)
         }
         PreparedTerm::Encrypted(value, map) => {
@@ -172,6 +175,29 @@ where
             map.linear(e, &x.iter().collect::<Vec<_>>())
         }
     }
+}
+
+/// The ciphertexts that a map reads, of all samples: the value's own, or sums of them.
+fn summed<'a, E: Evaluator>(
+    e: &E,
+    x: Cow<'a, [E::Ciphertext]>,
+    sums: Option<&BlockSums>,
+) -> he_traits::Result<Cow<'a, [E::Ciphertext]>> {
+    let Some(sums) = sums else { return Ok(x) };
+    let of_sample = |sample: &[E::Ciphertext], sum: &Vec<usize>| {
+        let mut blocks = sum.iter().filter_map(|block| sample.get(*block));
+        let Some(first) = blocks.next() else {
+            return Err(he_traits::Error::shape("add blocks", format!("{} blocks", sums.blocks()), "fewer"));
+        };
+        blocks.try_fold(first.clone(), |total, block| e.add(&total, block))
+    };
+    let pairs: Vec<_> =
+        x.chunks(sums.blocks()).flat_map(|sample| sums.sums().iter().map(move |sum| (sample, sum))).collect();
+    pairs
+        .into_par_iter()
+        .map(|(sample, sum)| of_sample(sample, sum))
+        .collect::<he_traits::Result<_>>()
+        .map(Cow::Owned)
 }
 
 /// The ciphertexts at `level`, dropped to it where they are above.
