@@ -109,6 +109,8 @@ fn profile(parameters: &Parameters) -> Profile {
             // No key but a name for the parameters: none is made for a level or a step.
             key: Cost::flat(0.0),
             held_back: 0.0,
+            sent: bytes,
+            sent_fresh: bytes,
         },
     }
 }

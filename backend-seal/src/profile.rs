@@ -130,6 +130,8 @@ pub(crate) fn profile(params: &Params) -> Profile {
             // Keys are always made for the top.
             key: Cost::flat(params.switching_key_bytes() as f64),
             held_back: 0.0,
+            sent: Cost::packed(params.ring_degree(), params.primes()).times(2.0),
+            sent_fresh: Cost::packed(params.ring_degree(), params.primes()),
         },
     }
 }

@@ -187,6 +187,27 @@ impl Cost {
         Self { base, per_limb: 0.0, per_limb_squared: 0.0 }
     }
 
+    /// Bytes of a polynomial of `degree` coefficients whose residues are packed bit by bit, with one prime of `chain` more each level. All primes
+    /// but the first count as their mean.
+    pub fn packed(degree: usize, chain: &[u64]) -> Self {
+        let bits = |prime: &u64| f64::from(u64::BITS - prime.leading_zeros());
+        let first = chain.first().map_or(0.0, bits);
+        let others: Vec<f64> = chain.iter().skip(1).map(bits).collect();
+        let mean = if others.is_empty() { first } else { others.iter().sum::<f64>() / others.len() as f64 };
+        let bytes = degree as f64 / 8.0;
+        Self { base: bytes * (first - mean), per_limb: bytes * mean, per_limb_squared: 0.0 }
+    }
+
+    /// So many times the cost.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self {
+            base: factor * self.base,
+            per_limb: factor * self.per_limb,
+            per_limb_squared: factor * self.per_limb_squared,
+        }
+    }
+
     /// The cost at `level`.
     pub fn at(&self, level: Level) -> f64 {
         match level.get() {
@@ -232,7 +253,7 @@ pub struct Costs {
     pub exact_slot: Cost,
 }
 
-/// Bytes that the objects at a level take in memory. On the wire they are smaller where a scheme packs them.
+/// Bytes that the objects at a level take in memory, and ciphertexts on their way, where a scheme may pack them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sizes {
     /// One ciphertext.
@@ -244,4 +265,10 @@ pub struct Sizes {
     /// Freed memory that a scheme holds back for what comes next, at most.
     #[serde(default)]
     pub held_back: f64,
+    /// One ciphertext as it is sent.
+    #[serde(default)]
+    pub sent: Cost,
+    /// One that was just encrypted, as it is sent: a seed may stand for half of it.
+    #[serde(default)]
+    pub sent_fresh: Cost,
 }

@@ -1,4 +1,5 @@
 //! Layouts are injective, packing and unpacking undo each other, generators agree with themselves.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 #[expect(dead_code, reason = "each test binary uses some of it")]
 mod common;

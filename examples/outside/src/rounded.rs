@@ -145,7 +145,14 @@ impl Scheme for Rounded {
             exact: false,
             complex: false,
             refresh: None,
-            sizes: Sizes { ciphertext: bytes, factor: bytes, key: Cost::flat(8.0), held_back: 0.0 },
+            sizes: Sizes {
+                ciphertext: bytes,
+                factor: bytes,
+                key: Cost::flat(8.0),
+                held_back: 0.0,
+                sent: bytes,
+                sent_fresh: bytes,
+            },
         })
     }
 

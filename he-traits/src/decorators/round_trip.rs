@@ -82,8 +82,8 @@ where
         let mut trips = trips.lock().unwrap_or_else(PoisonError::into_inner);
         trips.rounds += 1;
         trips.ciphertexts += x.len() as u64;
-        trips.bytes_up += x.iter().map(|x| profile.sizes.ciphertext.at(inner.level(x))).sum::<f64>();
-        trips.bytes_down += x.len() as f64 * profile.sizes.ciphertext.at(to);
+        trips.bytes_up += x.iter().map(|x| profile.sizes.sent.at(inner.level(x))).sum::<f64>();
+        trips.bytes_down += x.len() as f64 * profile.sizes.sent_fresh.at(to);
         Ok(fresh)
     }
 }

@@ -120,6 +120,8 @@ impl ClearParams {
                 factor: Cost::flat(16.0 * slots),
                 key: Cost::flat(12.0),
                 held_back: 0.0,
+                sent: Cost::flat(16.0 * slots),
+                sent_fresh: Cost::flat(16.0 * slots),
             },
         }
     }

@@ -127,8 +127,8 @@ impl Weighing<'_> {
         }
         let blocks: usize =
             values.iter().map(|value| self.layouts.get(*value).map_or(1, Layout::blocks)).sum();
-        let bytes = |level: Level| self.profile.sizes.ciphertext.at(level);
-        let traffic = bytes(self.refresh.lowest_input) + bytes(Level::new(to));
+        let sizes = &self.profile.sizes;
+        let traffic = sizes.sent.at(self.refresh.lowest_input) + sizes.sent_fresh.at(Level::new(to));
         ROUND + blocks as f64 * (self.refresh.seconds + traffic / BYTES_A_SECOND)
     }
 

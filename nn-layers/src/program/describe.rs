@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Program, StepKind, Term};
 use crate::fold::ValueId;
-use crate::pack::Layout;
+use crate::pack::{Layout, Order};
 
 /// One step of a program, for tables.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -101,7 +101,8 @@ fn layout_in_words(layout: &Layout) -> String {
     match (layout.gap(), layout.phases()) {
         (1, 1) if layout.copies() > 1 => format!("{shape}, a column of {}", layout.copies()),
         (1, 1) => shape,
-        (1, phases) => format!("{shape}, split {phases} x {phases}"),
+        (1, phases) if layout.order() == Order::Channels => format!("{shape}, split {phases} x {phases}"),
+        (1, phases) => format!("{shape}, in {phases} x {phases} parts"),
         (gap, _) if layout.shared() == 1 => format!("{shape}, gap {gap}, a plane each"),
         (gap, _) => format!("{shape}, gap {gap}"),
     }

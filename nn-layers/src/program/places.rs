@@ -42,7 +42,8 @@ impl Places {
         let inputs = input_layouts(&folded.input, &shapes, &groups(folded), profile);
         let worth = if hidden { 1 } else { inputs.len() };
         let mut found = inputs.into_iter().take(worth);
-        let first = Places::from(found.next(), folded, hidden, choice);
+        // There always is a first one.
+        let first = Places::from(found.next().unwrap_or_else(Layout::empty), folded, hidden, choice);
         if worth == 1 {
             return first;
         }
@@ -54,7 +55,7 @@ impl Places {
         let mut least = GAIN * seconds(&first, choice);
         let mut best = first;
         for input in found {
-            let other = Places::from(Some(input), folded, hidden, choice);
+            let other = Places::from(input, folded, hidden, choice);
             let seconds = seconds(&other, choice);
             if seconds < least {
                 (least, best) = (seconds, other);
@@ -64,8 +65,8 @@ impl Places {
     }
 
     /// Value by value, from where the input lies.
-    fn from(input: Option<Layout>, folded: &Folded, hidden: bool, choice: &mut Choice<'_>) -> Places {
-        let mut places = Places::apart(vec![input.unwrap_or_else(Layout::empty)]);
+    fn from(input: Layout, folded: &Folded, hidden: bool, choice: &mut Choice<'_>) -> Places {
+        let mut places = Places::apart(vec![input]);
         let shared = shared_places(folded);
         for (index, step) in folded.steps.iter().enumerate() {
             let sums = match &step.kind {

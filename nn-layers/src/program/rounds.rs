@@ -15,13 +15,12 @@ impl Program {
     /// runs. Samples that run together share the rounds.
     pub fn round_trips(&self, profile: &Profile) -> RoundTrips {
         let mut trips = RoundTrips::default();
-        let bytes = |level| profile.sizes.ciphertext.at(level);
         for step in self.steps.iter().filter(|step| matches!(step.kind, StepKind::Refresh { .. })) {
             let blocks = self.refreshed(step);
             trips.rounds += 1;
             trips.ciphertexts += blocks as u64;
-            trips.bytes_up += blocks as f64 * bytes(step.before);
-            trips.bytes_down += blocks as f64 * bytes(step.after);
+            trips.bytes_up += blocks as f64 * profile.sizes.sent.at(step.before);
+            trips.bytes_down += blocks as f64 * profile.sizes.sent_fresh.at(step.after);
         }
         trips
     }
