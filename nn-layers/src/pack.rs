@@ -265,7 +265,7 @@ impl Layout {
 
     /// The place of an element (numbered as in memory): slot `place mod slots` of block `place / slots`; the first one where it has several.
     pub fn place(&self, element: usize) -> usize {
-        if self.height * self.width == 1 && self.gap == 1 && self.order == Order::Channels {
+        if self.height * self.width == 1 && self.gap == 1 && !self.is_split() {
             return element * self.plane;
         }
         let pixels = self.height * self.width;

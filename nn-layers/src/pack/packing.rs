@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub enum Packing {
     /// After a stride, channels share the planes of the grid (Lee et al. 2022; Ebel et al. 2024): few ciphertexts. Linear layers are maps by
-    /// diagonals.
+    /// diagonals. Images whose values fill several ciphertexts may lie in [parts](super::Order::Parts) in place of that.
     #[default]
     Multiplexed,
     /// Every value is a matrix that lies row by row, and is cut between rows where it exceeds a ciphertext (Chiang 2022, *Volley Revolver*;
