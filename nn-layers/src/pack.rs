@@ -308,12 +308,17 @@ impl Layout {
     /// The place of an element that a map reads for its result at place `result`: where there are several, the one in the same column, so
     /// that no rotation is needed.
     pub(crate) fn place_for(&self, element: usize, result: usize) -> usize {
-        self.place(element) + result % self.copies
+        self.place(element) + self.copy_for(result)
+    }
+
+    /// Which copy of an element a map reads for its result at place `result`.
+    pub(crate) fn copy_for(&self, result: usize) -> usize {
+        result % self.copies
     }
 
     /// Whether a map reads this place for its result at place `result`.
     pub(crate) fn is_read_for(&self, place: usize, result: usize) -> bool {
-        place % self.copies == result % self.copies
+        self.copy_for(place) == self.copy_for(result)
     }
 
     /// This value as a row of a matrix, where it already lies as one within a ciphertext.

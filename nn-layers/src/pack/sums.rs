@@ -1,7 +1,6 @@
 //! Ciphertexts that a map treats alike are added before it.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use super::Layout;
 use crate::lower::Operator;
@@ -92,9 +91,8 @@ impl BlockSums {
 fn seem_alike(operator: &Operator, input: &Layout) -> bool {
     /// Rows that are looked at.
     const ROWS: usize = 16;
-    let looked_at: Range<usize> = 0..operator.rows();
     let apart = operator.rows().div_ceil(ROWS).max(1);
-    looked_at.step_by(apart).any(|row| {
+    (0..operator.rows()).step_by(apart).any(|row| {
         let mut read = Vec::new();
         operator.row(row, &mut |column, entry| {
             read.push((input.place(column) % input.slots(), entry.re.to_bits()));

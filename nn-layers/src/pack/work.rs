@@ -59,7 +59,7 @@ impl MapWork {
             let row = output.place(element);
             operator.row(element, &mut |column, _| {
                 let Some(column) = places.get(column).copied().flatten() else { return };
-                let column = column + row % input.copies();
+                let column = column + input.copy_for(row);
                 let pair = row / slots * in_blocks + column / slots;
                 let step = (column % input.period() + large - row % output.period()) % modulus;
                 if let Some(mark) = seen.get_mut(pair * modulus + step) {
