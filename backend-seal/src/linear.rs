@@ -1,7 +1,7 @@
 //! Linear maps by diagonals, with one rescale for each output block.
 //!
 //! y = fold(rescale(sum over g of rotate_g(sum over b of d'(g + b) rotate_b(x)))): the products of a giant step are added at the
-//! square of the scale, rotated there, added over the giant steps, and divided by the level's prime once. SEAL cannot share the
+//! square of the scale, rotated there (each by its giant step, or in a chain), added over the giant steps, and divided by the level's prime once. SEAL cannot share the
 //! decomposition of a ciphertext between rotations, so baby steps cost as much as giant ones.
 
 use std::{
@@ -25,15 +25,17 @@ pub struct PreparedMap {
     geometry: Geometry,
     /// Rotations of each input block that some diagonal uses.
     baby: Vec<BTreeSet<usize>>,
-    /// For each output block its giant steps.
+    /// For each output block its giant steps, the highest first.
     blocks: Vec<Vec<Giant>>,
+    /// Whether each giant step takes over what the one above it left.
+    chained: bool,
     /// Rotate-and-adds that finish every output block.
     fold: Vec<usize>,
 }
 
 /// One giant step of one output block: a sum of products, then a rotation.
 struct Giant {
-    step: usize,
+    turn: usize,
     terms: Vec<Term>,
 }
 
@@ -117,11 +119,13 @@ impl PreparedMap {
                 block.entry(place.giant).or_default().push(term);
             }
         }
-        let blocks = blocks
-            .into_iter()
-            .map(|block| block.into_iter().map(|(step, terms)| Giant { step, terms }).collect())
-            .collect();
-        Ok(Self { at, geometry, baby, blocks, fold: steps.fold.clone() })
+        let giants = |block: BTreeMap<usize, Vec<Term>>| {
+            let turns = steps.turns(block.keys().copied())?;
+            let giants = turns.into_iter().zip(block.into_values());
+            Ok(giants.map(|(turn, terms)| Giant { turn, terms }).rev().collect())
+        };
+        let blocks = blocks.into_iter().map(giants).collect::<Result<_>>()?;
+        Ok(Self { at, geometry, baby, blocks, chained: steps.chained(), fold: steps.fold.clone() })
     }
 
     pub(crate) fn apply(&self, evaluator: &SealEvaluator, x: &[&Ciphertext]) -> Result<Vec<Ciphertext>> {
@@ -164,17 +168,19 @@ impl PreparedMap {
         self.blocks
             .par_iter()
             .map(|giants| {
-                let partial = giants
-                    .par_iter()
-                    .map(|giant| self.giant_step(evaluator, giant, operand))
-                    .collect::<Result<Vec<_>>>()?;
-                self.finish(evaluator, partial, x)
+                let sum = |giant: &Giant| {
+                    let sum = self.products(evaluator, giant, operand)?;
+                    if self.chained { Ok(sum) } else { self.turned(evaluator, sum, giant) }
+                };
+                let sums = giants.par_iter().map(sum).collect::<Result<Vec<_>>>()?;
+                let sum = self.together(evaluator, giants, sums)?;
+                self.finish(evaluator, sum, x)
             })
             .collect()
     }
 
-    /// The sum of one giant step's products, rotated.
-    fn giant_step<'a>(
+    /// The sum of one giant step's products.
+    fn products<'a>(
         &self,
         evaluator: &SealEvaluator,
         giant: &Giant,
@@ -203,33 +209,49 @@ impl PreparedMap {
                 }
             }
         }
-        let sum =
-            sum.ok_or_else(|| Error::Schedule { reason: "a giant step without diagonals".to_owned() })?;
-        if giant.step == 0 { Ok(sum) } else { evaluator.rotate_native(&sum, giant.step, self.at) }
+        sum.ok_or_else(|| Error::Schedule { reason: "a giant step without diagonals".to_owned() })
+    }
+
+    fn turned(&self, evaluator: &SealEvaluator, sum: Native, giant: &Giant) -> Result<Native> {
+        if giant.turn == 0 { Ok(sum) } else { evaluator.rotate_native(&sum, giant.turn, self.at) }
+    }
+
+    /// What the sums of all giant steps of an output block come to; in a chain they are still to be rotated.
+    fn together(
+        &self,
+        evaluator: &SealEvaluator,
+        giants: &[Giant],
+        sums: Vec<Native>,
+    ) -> Result<Option<Native>> {
+        let context = evaluator.context()?;
+        let mut all: Option<Native> = None;
+        for (giant, mut sum) in giants.iter().zip(sums) {
+            if let Some(above) = all {
+                context.evaluator.add_assign(&mut sum, &above)?;
+            }
+            all = Some(if self.chained { self.turned(evaluator, sum, giant)? } else { sum });
+        }
+        Ok(all)
     }
 
     fn encode(&self, context: &Context, values: &Diagonal) -> Result<Plaintext> {
         context.encode("linear", values, self.at, context.level("linear", self.at)?.scale)
     }
 
-    /// Adds the giant steps, rescales, folds.
+    /// Rescales the sum of all giant steps, and folds it.
     fn finish(
         &self,
         evaluator: &SealEvaluator,
-        partial: Vec<Native>,
+        sum: Option<Native>,
         x: &[&Ciphertext],
     ) -> Result<Ciphertext> {
         let context = evaluator.context()?;
         let to = self.at.spend("linear", 1)?;
-        let mut partial = partial.into_iter();
-        let Some(mut sum) = partial.next() else {
+        let Some(sum) = sum else {
             // All diagonals of this output block are zero.
             let first = x.first().ok_or_else(|| Error::shape("linear", "at least one block", "none"))?;
             return evaluator.zero_like(first, to);
         };
-        for part in partial {
-            context.evaluator.add_assign(&mut sum, &part)?;
-        }
         let mut result = context.rescale("linear", &sum, self.at)?;
         for step in &self.fold {
             let rotated = evaluator.rotate_native(&result, *step, to)?;

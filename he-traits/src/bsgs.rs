@@ -4,7 +4,8 @@
 //!
 //! `y = fold(sum over g of rotate_g(sum over b of d'_(g+b) * rotate_b(x)))`, where `d'` is the diagonal rotated back by `g`, because
 //! `rotate_g(rotate_-g(d) * rotate_b(x)) = d * rotate_(g+b)(x)` (Halevi and Shoup, CRYPTO 2014 and 2018). The baby rotations of an input
-//! block are computed once, hoisted, and shared by all output blocks. Products of one giant step are summed before the one rescale.
+//! block are computed once, hoisted, and shared by all output blocks. Products of one giant step are summed before the one rescale. In a chain
+//! ([`BabyGiant::hops`]) the sums are rotated as Horner's rule has it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -21,14 +22,16 @@ pub struct Map<E: Evaluator> {
     level: Level,
     /// Baby steps of each input block.
     baby: Vec<Vec<usize>>,
-    /// Giant steps of each output block.
+    /// Giant steps of each output block, the highest first.
     giant: Vec<Vec<Giant<E>>>,
+    /// Whether each takes over what the one above it left.
+    chained: bool,
     fold: Vec<usize>,
 }
 
 /// What one giant step sums and rotates.
 struct Giant<E: Evaluator> {
-    step: usize,
+    turn: usize,
     terms: Vec<Term<E>>,
 }
 
@@ -200,11 +203,16 @@ fn assemble<E: Evaluator>(
                 baby.insert(*baby_step);
             }
         }
-        let groups = groups.into_iter().map(|(step, group)| Ok(Giant { step, terms: terms(group)? }));
-        giant.push(groups.collect::<Result<_>>()?);
+        let turns = baby_giant.turns(groups.keys().copied())?;
+        let giants = turns.into_iter().zip(groups.into_values());
+        let giants = giants.map(|(turn, group)| Ok(Giant { turn, terms: terms(group)? }));
+        let mut giants = giants.collect::<Result<Vec<_>>>()?;
+        giants.reverse();
+        giant.push(giants);
     }
     let baby = baby.into_iter().map(|steps| steps.into_iter().collect()).collect();
-    Ok(Map { geometry, level: at, baby, giant, fold: baby_giant.fold.clone() })
+    let (chained, fold) = (baby_giant.chained(), baby_giant.fold.clone());
+    Ok(Map { geometry, level: at, baby, giant, chained, fold })
 }
 
 /// What the giant steps of one output block sum: by giant step, for each product the input block, its baby step, and the diagonal
@@ -275,7 +283,15 @@ fn output_block<E: Evaluator>(
 ) -> Result<E::Ciphertext> {
     let mut sum: Option<E::Ciphertext> = None;
     for giant in giants {
-        let part = giant_step(evaluator, x, rotated, giant, map.level)?;
+        let mut part = products(evaluator, x, rotated, giant, map.level)?;
+        if map.chained
+            && let Some(above) = sum.take()
+        {
+            part = evaluator.add(&part, &above)?;
+        }
+        if giant.turn != 0 {
+            part = evaluator.rotate(&part, Step::from(giant.turn))?;
+        }
         sum = Some(match sum {
             None => part,
             Some(sum) => evaluator.add(&sum, &part)?,
@@ -288,8 +304,8 @@ fn output_block<E: Evaluator>(
     Ok(sum)
 }
 
-/// One giant step; diagonals that are not kept encoded are encoded here and dropped again.
-fn giant_step<E: Evaluator>(
+/// The sum of one giant step; diagonals that are not kept encoded are encoded here and dropped again.
+fn products<E: Evaluator>(
     evaluator: &E,
     x: &[&E::Ciphertext],
     rotated: &Rotated<E::Ciphertext>,
@@ -319,12 +335,7 @@ fn giant_step<E: Evaluator>(
         }
     }
     // A map's diagonals are all of one kind.
-    let sum = if encrypted.is_empty() {
-        evaluator.mul_plain_sum(&plain)?
-    } else {
-        evaluator.mul_sum(&encrypted)?
-    };
-    if giant.step == 0 { Ok(sum) } else { evaluator.rotate(&sum, Step::from(giant.step)) }
+    if encrypted.is_empty() { evaluator.mul_plain_sum(&plain) } else { evaluator.mul_sum(&encrypted) }
 }
 
 /// The output block of a matrix without entries: an encryption of zeros, one level lower.

@@ -24,6 +24,11 @@ pub struct BabyGiant {
     pub baby: BTreeSet<usize>,
     /// Rotations of the partial sums; 0 is no rotation.
     pub giant: BTreeSet<usize>,
+    /// Distances from one giant step of an output block down to the one before it, where sums are rotated in a chain:
+    /// `rotate_g(s + rotate_(g' - g)(s' + ..))` takes as many rotations as there are giant steps, and a key for each distance in place of one for each
+    /// giant step. Empty: every sum is rotated by its own giant step.
+    #[serde(default)]
+    pub hops: BTreeSet<usize>,
     /// Rotate-and-adds at the end, in order: each adds the sum rotated by the step to the sum. Empty: no folding.
     pub fold: Vec<usize>,
 }
@@ -43,6 +48,62 @@ impl BabyGiant {
         self.split(step, slots).ok_or_else(|| Error::Schedule {
             reason: format!("no baby and giant step make up rotation {step}"),
         })
+    }
+
+    /// Whether the partial sums of an output block are rotated in a chain.
+    pub fn chained(&self) -> bool {
+        !self.hops.is_empty()
+    }
+
+    /// The rotation that each giant step of one output block takes: `giants` are those that the block has, ascending. In a chain it follows the addition
+    /// of what the next giant step left, otherwise it comes before all additions.
+    ///
+    /// # Errors
+    /// [`Error::Schedule`] naming the first distance that the chain lacks.
+    pub fn turns(&self, giants: impl IntoIterator<Item = usize>) -> Result<Vec<usize>> {
+        let mut before = 0;
+        let turn = |giant: usize| {
+            if !self.chained() {
+                return Ok(giant);
+            }
+            let hop = giant - std::mem::replace(&mut before, giant);
+            match hop == 0 || self.hops.contains(&hop) {
+                true => Ok(hop),
+                false => Err(Error::Schedule {
+                    reason: format!(
+                        "giant step {giant} is {hop} above the one before it, for which there is no hop"
+                    ),
+                }),
+            }
+        };
+        giants.into_iter().map(turn).collect()
+    }
+
+    /// The same schedule with its sums rotated in chains, where that takes fewer keys. A chain is one rotation after the other, so that only schemes
+    /// do it that share each among threads. `steps` are those of [`LinearMap::steps`].
+    ///
+    /// # Errors
+    /// As [`BabyGiant::cover`].
+    pub fn in_chains(
+        self,
+        steps: &[BTreeSet<usize>],
+        geometry: &Geometry,
+        profile: &Profile,
+    ) -> Result<Self> {
+        if !profile.threads_within {
+            return Ok(self);
+        }
+        let mut hops = BTreeSet::new();
+        for of_output in steps.chunks(geometry.in_blocks) {
+            let giants = of_output.iter().flatten().map(|step| Ok(self.cover(*step, profile.slots)?.0));
+            let giants = giants.collect::<Result<BTreeSet<usize>>>()?;
+            let befores = std::iter::once(&0).chain(&giants);
+            hops.extend(
+                giants.iter().zip(befores).map(|(giant, before)| giant - before).filter(|hop| *hop != 0),
+            );
+        }
+        let turned = self.giant.iter().filter(|step| **step != 0).count();
+        Ok(if hops.len() < turned { Self { hops, ..self } } else { self })
     }
 }
 
@@ -67,22 +128,10 @@ impl Schedule {
             return Ok(Self::Matrix);
         }
         let geometry = map.geometry(profile.slots)?;
-        let mut best: Option<(f64, BabyGiant)> = None;
         let folds: &[bool] = if geometry.can_fold() { &[true, false] } else { &[false] };
-        for fold in folds {
-            let steps = map.steps(profile.slots, *fold)?;
-            let needed: BTreeSet<usize> = steps.iter().flatten().copied().collect();
-            let products: usize = steps.iter().map(BTreeSet::len).sum();
-            let mut baby_count = 1;
-            while baby_count <= profile.slots {
-                let candidate = baby_giant(&needed, baby_count, &geometry, *fold);
-                let seconds = seconds(&candidate, products, &geometry, profile, level);
-                if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
-                    best = Some((seconds, candidate));
-                }
-                baby_count *= 2;
-            }
-        }
+        let each = folds.iter().map(|fold| cheapest(map, &geometry, *fold, profile, level));
+        let each = each.collect::<Result<Vec<_>>>()?;
+        let best = each.into_iter().flatten().min_by(|(a, _), (b, _)| a.total_cmp(b));
         best.map(|(_, schedule)| Self::Diagonals(schedule))
             .ok_or_else(|| Error::Schedule { reason: "the scheme has no slots".to_owned() })
     }
@@ -92,12 +141,13 @@ impl Schedule {
         match self {
             Self::Matrix => BTreeSet::new(),
             Self::Diagonals(s) => {
-                s.baby.iter().chain(&s.giant).chain(&s.fold).copied().filter(|step| *step != 0).collect()
+                let turns = if s.chained() { &s.hops } else { &s.giant };
+                s.baby.iter().chain(turns).chain(&s.fold).copied().filter(|step| *step != 0).collect()
             }
         }
     }
 
-    /// Checks that each non-zero diagonal of `map` is covered, and that folding matches the map.
+    /// Checks that each non-zero diagonal of `map` is covered, that chains have all their hops, and that folding matches the map.
     ///
     /// # Errors
     /// [`Error::Schedule`] naming the first step that is not covered.
@@ -105,9 +155,34 @@ impl Schedule {
         let Self::Diagonals(schedule) = self else { return Ok(()) };
         let geometry = map.geometry(slots)?;
         let fold = geometry.checked_fold(&schedule.fold)?;
-        let steps: BTreeSet<usize> = map.steps(slots, fold)?.into_iter().flatten().collect();
-        steps.into_iter().try_for_each(|step| schedule.cover(step, slots).map(drop))
+        for of_output in map.steps(slots, fold)?.chunks(geometry.in_blocks) {
+            let steps: BTreeSet<usize> = of_output.iter().flatten().copied().collect();
+            let giants = steps.into_iter().map(|step| Ok(schedule.cover(step, slots)?.0));
+            schedule.turns(giants.collect::<Result<BTreeSet<usize>>>()?)?;
+        }
+        Ok(())
     }
+}
+
+/// The cheapest split at powers of two, and its seconds.
+fn cheapest(
+    map: &LinearMap,
+    geometry: &Geometry,
+    fold: bool,
+    profile: &Profile,
+    level: Level,
+) -> Result<Option<(f64, BabyGiant)>> {
+    let steps = map.steps(profile.slots, fold)?;
+    let needed: BTreeSet<usize> = steps.iter().flatten().copied().collect();
+    let products: usize = steps.iter().map(BTreeSet::len).sum();
+    let counts =
+        std::iter::successors(Some(1), |count| Some(2 * count)).take_while(|count| *count <= profile.slots);
+    let timed = counts.map(|count| {
+        let candidate = baby_giant(&needed, count, geometry, fold);
+        (seconds(&candidate, products, geometry, profile, level), candidate)
+    });
+    let best = timed.min_by(|(a, _), (b, _)| a.total_cmp(b));
+    best.map(|(seconds, best)| Ok((seconds, best.in_chains(&steps, geometry, profile)?))).transpose()
 }
 
 fn baby_giant(needed: &BTreeSet<usize>, baby_count: usize, geometry: &Geometry, fold: bool) -> BabyGiant {
@@ -115,6 +190,7 @@ fn baby_giant(needed: &BTreeSet<usize>, baby_count: usize, geometry: &Geometry, 
     BabyGiant {
         baby: needed.iter().map(|step| step % count).collect(),
         giant: needed.iter().map(|step| step - step % count).collect(),
+        hops: BTreeSet::new(),
         fold: if fold { geometry.fold_steps() } else { Vec::new() },
     }
 }

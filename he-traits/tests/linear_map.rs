@@ -9,7 +9,7 @@ use std::sync::Arc;
 use common::evaluators;
 use he_traits::{
     BabyGiant, Clear, ClearCiphertext, ClearKeys, ClearParams, Complex64, Diagonal, Error, Evaluator, Keep,
-    KeyNeeds, Level, LinearMap, LinearStyle, Schedule, Scheme, SparseMatrix, Symbolic,
+    KeyNeeds, Level, LinearMap, LinearStyle, Profile, Schedule, Scheme, SparseMatrix, Symbolic,
 };
 use proptest::prelude::*;
 use rand::RngExt;
@@ -120,34 +120,59 @@ fn check(map: LinearMap, slots: usize, complex: bool, baby_count: usize, fold: b
         }
     }
     let map = Arc::new(map);
-    let schedule = Schedule::diagonals(&map, slots, baby_count, fold).unwrap();
-    schedule.check(&map, slots).unwrap();
+    let alone = Schedule::diagonals(&map, slots, baby_count, fold).unwrap();
+    for schedule in [in_chains(&map, slots, &alone), alone] {
+        check_schedule(&map, &schedule, slots, fold, &inputs, &expected);
+    }
+}
+
+/// The schedule with its sums in chains, where that takes fewer keys; as many rotations either way.
+fn in_chains(map: &LinearMap, slots: usize, schedule: &Schedule) -> Schedule {
+    let Schedule::Diagonals(alone) = schedule else { unreachable!("diagonals are asked for") };
+    let profile = Profile { threads_within: true, ..Clear::profile(&params(slots)).unwrap() };
+    let steps = map.steps(slots, !alone.fold.is_empty()).unwrap();
+    let chained = alone.clone().in_chains(&steps, &map.geometry(slots).unwrap(), &profile).unwrap();
+    let turned = |giants: &BTreeSet<usize>| giants.iter().filter(|step| **step != 0).count();
+    assert!(!chained.chained() || turned(&chained.hops) < turned(&alone.giant));
+    Schedule::Diagonals(chained)
+}
+
+/// `schedule` gives the same as `expected`, on values that are `inputs`.
+fn check_schedule(
+    map: &Arc<LinearMap>,
+    schedule: &Schedule,
+    slots: usize,
+    fold: bool,
+    inputs: &[Vec<Vec<Complex64>>],
+    expected: &[Vec<Complex64>],
+) {
+    schedule.check(map, slots).unwrap();
     let params = params(slots);
-    let (clear, minimal) = evaluators(params, keys(&schedule));
+    let (clear, minimal) = evaluators(params, keys(schedule));
     let blocks: Vec<ClearCiphertext> = inputs
         .iter()
         .flatten()
         .map(|x| ClearCiphertext::new(&params, &Diagonal::Complex(x.clone()), AT).unwrap())
         .collect();
     let blocks: Vec<&ClearCiphertext> = blocks.iter().collect();
-    let prepared = clear.prepare(&map, &schedule, AT, Keep::Values).unwrap();
+    let prepared = clear.prepare(map, schedule, AT, Keep::Values).unwrap();
     let output = clear.linear(&blocks, &prepared).unwrap();
-    assert!(distance(&output, &expected) < 1e-9, "clear");
+    assert!(distance(&output, expected) < 1e-9, "clear");
     assert!(output.iter().all(|y| y.level() == Level::new(2)));
     for keep in [Keep::Encoded, Keep::Values] {
-        let prepared = minimal.prepare(&map, &schedule, AT, keep).unwrap();
+        let prepared = minimal.prepare(map, schedule, AT, keep).unwrap();
         let output = minimal.linear(&blocks, &prepared).unwrap();
-        assert!(distance(&output, &expected) < 1e-9, "by baby and giant steps");
+        assert!(distance(&output, expected) < 1e-9, "by baby and giant steps");
         assert!(output.iter().all(|y| y.level() == Level::new(2)));
     }
     let symbolic = Symbolic::new(Clear::profile(&params).unwrap());
     let input = symbolic.input(AT).unwrap();
-    let prepared = symbolic.prepare(&map, &schedule, AT, Keep::Encoded).unwrap();
+    let prepared = symbolic.prepare(map, schedule, AT, Keep::Encoded).unwrap();
     let output = symbolic.linear(&vec![&input; blocks.len()], &prepared).unwrap();
     assert_eq!((output.len(), symbolic.level(&output[0])), (expected.len(), Level::new(2)));
     let record = symbolic.record();
     let diagonals: usize = map.steps(slots, fold).unwrap().iter().map(BTreeSet::len).sum();
-    assert_eq!(record.needs, keys(&schedule));
+    assert_eq!(record.needs, keys(schedule));
     assert_eq!(record.counts.linear_maps, 3);
     assert_eq!(record.counts.plain_products, 3 * diagonals as u64);
     assert_eq!(record.counts.encodes, diagonals as u64);
@@ -274,12 +299,13 @@ fn keys_of_the_schedule_are_checked_when_a_map_is_prepared() {
 #[test]
 fn a_schedule_that_does_not_cover_the_map_is_refused() {
     let map = Arc::new(LinearMap::new(SparseMatrix::from_dense(8, &[1.0; 64]).unwrap()));
-    let narrow = BabyGiant { baby: BTreeSet::from([0, 1]), giant: BTreeSet::from([0, 2, 4]), fold: vec![] };
+    let narrow = BabyGiant { baby: [0, 1].into(), giant: [0, 2, 4].into(), ..BabyGiant::default() };
+    // Giant steps 0, 2, 4, 6 cover the map; a chain of them takes hops of 2.
+    let torn = BabyGiant { giant: [0, 2, 4, 6].into(), hops: [4].into(), ..narrow.clone() };
+    let folded = BabyGiant { fold: vec![4], ..narrow.clone() };
     let params = params(8);
     let (_, minimal) = evaluators(params, KeyNeeds::default());
-    for schedule in
-        [Schedule::Diagonals(narrow.clone()), Schedule::Diagonals(BabyGiant { fold: vec![4], ..narrow })]
-    {
+    for schedule in [narrow, folded, torn].map(Schedule::Diagonals) {
         let symbolic = Symbolic::new(Clear::profile(&params).unwrap());
         let clear = he_traits::ClearEvaluator::new(params, ClearKeys::all(&params)).unwrap();
         assert!(matches!(schedule.check(&map, 8), Err(Error::Schedule { .. })));

@@ -27,14 +27,16 @@ pub struct Map {
     rotated: Vec<(usize, usize)>,
     /// Whether anything is rotated, so that sums reach over the special primes.
     extended: bool,
-    /// For each output block its giant steps.
+    /// For each output block its giant steps, the highest first.
     outputs: Vec<Vec<Giant>>,
+    /// Whether each giant step takes over what the one above it left.
+    chained: bool,
     fold: Vec<usize>,
 }
 
 /// One giant step: a sum of products, then a rotation.
 struct Giant {
-    step: usize,
+    turn: usize,
     sum: Sum,
 }
 
@@ -84,21 +86,24 @@ pub(super) fn prepare(
     let mut outputs = Vec::with_capacity(geometry.out_blocks);
     for out_block in 0..geometry.out_blocks {
         let groups = bsgs::groups(map, steps, slots, out_block)?;
+        let turns = steps.turns(groups.keys().copied())?;
         let mut giants = Vec::with_capacity(groups.len());
-        for (step, terms) in groups {
+        for (turn, terms) in turns.into_iter().zip(groups.into_values()) {
             let mut sum = Sum::default();
             for (rotated, multiplier) in encoded(evaluator, terms, &encoding, &mut index)? {
                 sum.push(rotated, multiplier);
             }
-            giants.push(Giant { step, sum });
+            giants.push(Giant { turn, sum });
         }
+        giants.reverse();
         outputs.push(giants);
     }
     let mut rotated = vec![(0, 0); index.len()];
     for (pair, at) in index {
         rotated.get_mut(at).into_iter().for_each(|place| *place = pair);
     }
-    Ok(Map { level: at, geometry, rotated, extended, outputs, fold: steps.fold.clone() })
+    let (chained, fold) = (steps.chained(), steps.fold.clone());
+    Ok(Map { level: at, geometry, rotated, extended, outputs, chained, fold })
 }
 
 /// How the diagonals of a map are encoded.
@@ -186,17 +191,10 @@ fn one_value(evaluator: &CkksEvaluator, x: &[&Ciphertext], map: &Map) -> Result<
     while let Some(giants) = portions.next() {
         let sums: Vec<&Sum> = giants.iter().map(|(_, giant)| &giant.sum).collect();
         let sums = ring.hoisted_sums(&inputs, &rotated, &sums, map.extended);
-        let turned: Vec<[Poly<Ntt>; 2]> = giants
-            .par_iter()
-            .zip(sums)
-            .map(|((_, giant), sum)| giant_step(evaluator, giant.step, sum, map.level))
-            .collect::<Result<_>>()?;
-        for ((out, _), part) in giants.iter().zip(turned) {
-            match partial.get_mut(*out) {
-                Some(Some(sum)) => sum.iter_mut().zip(&part).for_each(|(x, y)| ring.add_assign(x, y)),
-                Some(empty) => *empty = Some(part),
-                None => {}
-            }
+        let parts = giants.iter().copied().zip(sums).collect();
+        match map.chained {
+            true => in_chains(evaluator, parts, &mut partial, map.level)?,
+            false => one_by_one(evaluator, parts, &mut partial, map.level)?,
         }
         // Sums are larger than what is left of them: those that are complete do not wait for the others.
         let open = portions.peek().and_then(|giants| giants.first()).map_or(partial.len(), |(out, _)| *out);
@@ -207,6 +205,55 @@ fn one_value(evaluator: &CkksEvaluator, x: &[&Ciphertext], map: &Map) -> Result<
     let rest = partial.into_iter().skip(outputs.len()).collect::<Vec<_>>().into_par_iter();
     outputs.extend(rest.map(|sum| finish(evaluator, x, sum, map)).collect::<Result<Vec<_>>>()?);
     Ok(outputs)
+}
+
+/// Sums of giant steps, with the number of their output block.
+type Parts<'a> = Vec<((usize, &'a Giant), [Poly<Ntt>; 2])>;
+
+/// Rotates every sum by itself, and adds it to what its output block has so far.
+fn one_by_one(
+    evaluator: &CkksEvaluator,
+    parts: Parts<'_>,
+    partial: &mut [Option<[Poly<Ntt>; 2]>],
+    level: Level,
+) -> Result<()> {
+    let turn =
+        |((out, giant), sum): ((usize, &Giant), _)| Ok((out, giant_step(evaluator, giant.turn, sum, level)?));
+    for (out, part) in parts.into_par_iter().map(turn).collect::<Result<Vec<_>>>()? {
+        match partial.get_mut(out) {
+            Some(Some(sum)) => add(evaluator, sum, &part),
+            Some(empty) => *empty = Some(part),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Adds what each output block has so far to its next sum and rotates both, one sum after the other; output blocks run in parallel.
+fn in_chains(
+    evaluator: &CkksEvaluator,
+    parts: Parts<'_>,
+    partial: &mut [Option<[Poly<Ntt>; 2]>],
+    level: Level,
+) -> Result<()> {
+    let mut chains: BTreeMap<usize, Parts<'_>> = BTreeMap::new();
+    for part in parts {
+        chains.entry(part.0.0).or_default().push(part);
+    }
+    let chain = |(above, chain): (&mut Option<[Poly<Ntt>; 2]>, Parts<'_>)| {
+        for ((_, giant), mut sum) in chain {
+            above.take().into_iter().for_each(|above| add(evaluator, &mut sum, &above));
+            *above = Some(giant_step(evaluator, giant.turn, sum, level)?);
+        }
+        Ok(())
+    };
+    let work = partial.iter_mut().enumerate();
+    let work: Vec<_> = work.filter_map(|(out, above)| Some((above, chains.remove(&out)?))).collect();
+    work.into_par_iter().try_for_each(chain)
+}
+
+fn add(evaluator: &CkksEvaluator, sum: &mut [Poly<Ntt>; 2], part: &[Poly<Ntt>; 2]) {
+    sum.iter_mut().zip(part).for_each(|(x, y)| evaluator.ring.add_assign(x, y));
 }
 
 /// The sum of one giant step, rotated; still P times too large.

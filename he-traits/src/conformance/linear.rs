@@ -217,7 +217,9 @@ fn refusals<S: ClientScheme>(bench: &mut Bench<S>, at: Level) -> Outcome {
     let diagonals = bench.profile.linear == LinearStyle::Diagonals;
     let schedule = match diagonals {
         false => Schedule::Matrix,
-        true => Schedule::Diagonals(BabyGiant { baby: [0].into(), giant: [0].into(), fold: Vec::new() }),
+        true => {
+            Schedule::Diagonals(BabyGiant { baby: [0].into(), giant: [0].into(), ..BabyGiant::default() })
+        }
     };
     bench.law("shape");
     let prepared = bench.e().prepare(&map, &schedule, at, Keep::Encoded);

@@ -138,5 +138,13 @@ fn schedules(profile: &Profile, map: &LinearMap) -> Result<Vec<(&'static str, Sc
     if map.geometry(profile.slots)?.can_fold() {
         schedules.push(("folded", Schedule::diagonals(map, profile.slots, 4, true)?));
     }
+    let steps = map.steps(profile.slots, false)?;
+    let sharing = Profile { threads_within: true, ..profile.clone() };
+    if let Schedule::Diagonals(alone) = Schedule::diagonals(map, profile.slots, 4, false)? {
+        let chained = alone.in_chains(&steps, &map.geometry(profile.slots)?, &sharing)?;
+        if chained.chained() {
+            schedules.push(("baby and giant steps in a chain", Schedule::Diagonals(chained)));
+        }
+    }
     Ok(schedules)
 }

@@ -37,7 +37,7 @@ pub(super) fn choose(
             }
             let seconds = cost(&candidate);
             if best.as_ref().is_none_or(|(least, ..)| seconds < *least) {
-                best = Some((seconds, candidate, products));
+                best = Some((seconds, candidate.in_chains(&steps, &geometry, profile)?, products));
             }
         }
         if cut_at_powers.fold.is_empty() != *fold {
@@ -65,7 +65,7 @@ fn by_strides(needed: &BTreeSet<usize>, input: &Layout, slots: usize) -> Vec<Bab
             };
             steps.iter().map(sum).collect()
         };
-        BabyGiant { baby: sums(true), giant: sums(false), fold: Vec::new() }
+        BabyGiant { baby: sums(true), giant: sums(false), ..BabyGiant::default() }
     };
     (0..1 << (bits + 2)).map(dealt).collect()
 }

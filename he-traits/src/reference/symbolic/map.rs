@@ -115,7 +115,7 @@ fn diagonals(map: &LinearMap, schedule: &BabyGiant, geometry: &Geometry, keep: K
             products += steps.len() as u64;
         }
         let folds = if products > before { schedule.fold.len() as u64 } else { 0 };
-        giant += giants.iter().filter(|step| **step != 0).count() as u64 + folds;
+        giant += schedule.turns(giants)?.iter().filter(|turn| **turn != 0).count() as u64 + folds;
         additions += (products - before).saturating_sub(1) + folds;
     }
     let baby = baby.iter().map(|steps| steps.iter().filter(|step| **step != 0).count() as u64).collect();
@@ -144,8 +144,10 @@ pub(super) fn apply(
         Work::Entries(entries) => {
             let seconds = costs.entry.at(at);
             symbolic.spend_seconds(times * entries, seconds, |counts, times| counts.entries += times);
-            let passes = map.in_blocks as f64 * symbolic.profile.share(map.in_period)
-                + map.out_blocks as f64 * symbolic.profile.share(map.out_period);
+            // Of an operand that repeats, one period is read; a result fills its slots, unless it is held once.
+            let read = map.in_period as f64 / symbolic.profile.slots as f64;
+            let passes =
+                map.in_blocks as f64 * read + map.out_blocks as f64 * symbolic.profile.share(map.out_period);
             symbolic.spend_seconds(times, passes * costs.pass.at(at), |_, _| {});
         }
         Work::Diagonals { baby, giant, products, additions, encodes, period } => {
