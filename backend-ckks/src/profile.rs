@@ -92,6 +92,8 @@ fn sizes(params: &Parameters) -> Sizes {
         factor: beyond(fitted(params.depth() + 1 + alpha, &polynomial), alpha as f64),
         // Two halves for each digit, over the chain's limbs and the special ones.
         key: over(&|limbs| 2.0 * limbs.div_ceil(alpha) as f64 * polynomial(limbs + alpha)),
+        keys_at_most: None,
+        entry: 0.0,
         held_back: buffer::LEAST_RETAINED as f64,
         sent: Cost::packed(params.degree(), &params.literal().chain).times(2.0),
         sent_fresh: Cost::packed(params.degree(), &params.literal().chain),

@@ -108,6 +108,8 @@ fn profile(parameters: &Parameters) -> Profile {
             factor: Cost::flat((8 * slots) as f64),
             // No key but a name for the parameters: none is made for a level or a step.
             key: Cost::flat(0.0),
+            keys_at_most: None,
+            entry: 0.0,
             held_back: 0.0,
             sent: bytes,
             sent_fresh: bytes,
@@ -175,5 +177,6 @@ fn costs(slots: usize, n: usize, method: FunctionMethod) -> Costs {
         entry: Cost::flat(0.04e-9 * numbers),
         pass: flat(pass * planes),
         exact_slot: Cost::flat(function),
+        value: Cost::default(),
     }
 }

@@ -24,6 +24,7 @@ const MEASURED: Costs = Costs {
     pass: Cost { base: 0.0, per_limb: 0.0, per_limb_squared: 0.0 },
     entry: Cost { base: 0.0, per_limb: 0.0, per_limb_squared: 0.0 },
     exact_slot: Cost { base: 0.0, per_limb: 0.0, per_limb_squared: 0.0 },
+    value: Cost { base: 0.0, per_limb: 0.0, per_limb_squared: 0.0 },
 };
 const MEASURED_RING_DEGREE: f64 = 16384.0;
 
@@ -49,6 +50,7 @@ fn costs(ring_degree: usize) -> Costs {
         pass: MEASURED.pass,
         entry: MEASURED.entry,
         exact_slot: MEASURED.exact_slot,
+        value: MEASURED.value,
     }
 }
 
@@ -129,6 +131,8 @@ pub(crate) fn profile(params: &Params) -> Profile {
             factor: Cost { base: 0.0, per_limb: word, per_limb_squared: 0.0 },
             // Keys are always made for the top.
             key: Cost::flat(params.switching_key_bytes() as f64),
+            keys_at_most: Some(params.key_memory() as f64),
+            entry: 0.0,
             held_back: 0.0,
             sent: Cost::packed(params.ring_degree(), params.primes()).times(2.0),
             sent_fresh: Cost::packed(params.ring_degree(), params.primes()),

@@ -314,14 +314,12 @@ fn activation(record: &ActivationRecord) -> Activation {
 
 /// The keys that are made; those without a byte are none.
 fn keys(needs: &KeyNeeds, profile: &Profile) -> Keys {
-    let bytes = |level: &Level| profile.sizes.key.at(*level);
-    let is_made = |level: &&Level| bytes(level) > 0.0;
-    let levels = needs.rotations.values().chain(&needs.relinearisation).chain(&needs.conjugation);
+    let is_made = |level: &&Level| profile.sizes.key.at(**level) > 0.0;
     Keys {
         rotations: needs.rotations.values().filter(is_made).count(),
         relinearisation: needs.relinearisation.iter().any(|level| is_made(&level)),
         conjugation: needs.conjugation.iter().any(|level| is_made(&level)),
-        estimated_bytes: levels.map(bytes).sum::<f64>() as u64,
+        estimated_bytes: profile.sizes.keys(needs) as u64,
     }
 }
 

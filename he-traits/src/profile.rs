@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Level;
+use crate::{KeyNeeds, Level};
 
 /// The keyless description of a scheme at fixed parameters. Planners read it; reports print it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -251,6 +251,9 @@ pub struct Costs {
     pub pass: Cost,
     /// One slot through an exact nonlinear function.
     pub exact_slot: Cost,
+    /// Taking one value through a run, whatever is done with it: what the run of a program costs besides its operations.
+    #[serde(default)]
+    pub value: Cost,
 }
 
 /// Bytes that the objects at a level take in memory, and ciphertexts on their way, where a scheme may pack them.
@@ -262,6 +265,12 @@ pub struct Sizes {
     pub factor: Cost,
     /// One rotation or relinearisation key made for this level.
     pub key: Cost,
+    /// The most that all keys together take, where a scheme composes rotations of others beyond that.
+    #[serde(default)]
+    pub keys_at_most: Option<f64>,
+    /// One entry of a prepared map, for schemes of [`LinearStyle::Matrix`] that keep them one by one.
+    #[serde(default)]
+    pub entry: f64,
     /// Freed memory that a scheme holds back for what comes next, at most.
     #[serde(default)]
     pub held_back: f64,
@@ -271,4 +280,13 @@ pub struct Sizes {
     /// One that was just encrypted, as it is sent: a seed may stand for half of it.
     #[serde(default)]
     pub sent_fresh: Cost,
+}
+
+impl Sizes {
+    /// Bytes of the evaluation keys for `needs`.
+    pub fn keys(&self, needs: &KeyNeeds) -> f64 {
+        let levels = needs.rotations.values().chain(&needs.relinearisation).chain(&needs.conjugation);
+        let each: f64 = levels.map(|level| self.key.at(*level)).sum();
+        self.keys_at_most.map_or(each, |most| each.min(most))
+    }
 }

@@ -10,7 +10,7 @@ mod maps;
 mod probes;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use he_traits::client::CryptoRng;
 use he_traits::{
@@ -21,6 +21,7 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use maps::{Band, Shape};
+use probes::Probe;
 
 /// Runs of each operation, at least; the middle one counts.
 const RUNS: usize = 3;
@@ -28,6 +29,11 @@ const RUNS: usize = 3;
 const ENOUGH: f64 = 0.02;
 /// ... and runs that are.
 const MOST_RUNS: usize = 200;
+
+/// Runs of a whole program.
+const FULL_RUNS: usize = 9;
+/// Least seconds of one operation, repeated until it takes them: shorter ones are all waking of threads.
+const LEAST: f64 = 5e-4;
 
 /// Bytes of operands that are run on at once, where a scheme likes to get many.
 const MOST_BYTES: f64 = 256e6;
@@ -114,8 +120,12 @@ fn seconds<T>(mut work: impl FnMut() -> he_traits::Result<T>) -> Result<f64> {
         times.push(took);
         all += took;
     }
+    Ok(middle(times))
+}
+
+fn middle(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
-    Ok(times.get(times.len() / 2).copied().unwrap_or_default())
+    times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 impl<S: ClientScheme> Bench<'_, S> {
@@ -130,14 +140,21 @@ impl<S: ClientScheme> Bench<'_, S> {
         (0..count).map(|_| Ok(self.owner.encryptor.encrypt(&values, at, rng)?)).collect()
     }
 
-    /// Seconds of `operation` for each of the operands, taken side by side.
-    fn each<T: Send>(
+    /// Seconds of `operation` for each of the operands, taken side by side. Results are dropped as they come, as a network's are soon after: their memory is
+    /// there for the next.
+    fn each<T>(
         &self,
         operands: &[S::Ciphertext],
         operation: impl Fn(&S::Ciphertext) -> he_traits::Result<T> + Sync,
     ) -> Result<f64> {
-        let all = || operands.par_iter().map(&operation).collect::<he_traits::Result<Vec<T>>>();
-        Ok(seconds(all)? / operands.len().max(1) as f64)
+        let all = |times: usize| {
+            operands.par_iter().try_for_each(|x| (0..times).try_for_each(|_| operation(x).map(drop)))
+        };
+        all(1)?;
+        let start = Instant::now();
+        all(1)?;
+        let times = (LEAST / start.elapsed().as_secs_f64().max(1e-9)).ceil().clamp(1.0, 1e3) as usize;
+        Ok(seconds(|| all(times))? / (operands.len().max(1) * times) as f64)
     }
 
     /// Seconds of encrypting and of decrypting, one after the other as owners do.
@@ -220,6 +237,21 @@ impl<S: ClientScheme> Bench<'_, S> {
         self.profile.values_at_once.min(fit.max(width * rayon::current_num_threads()))
     }
 
+    /// Seconds of a run of a layer as a program of its own, on all these values.
+    fn run(&self, layer: &Probe, values: &[S::Ciphertext]) -> Result<f64> {
+        let prepared = layer.program.prepare(&self.evaluator, Keep::Encoded, &mut |_| {})?;
+        let mut times = Vec::new();
+        for _ in 0..FULL_RUNS {
+            let samples = values.iter().map(|value| vec![value.clone()]).collect();
+            std::thread::sleep(REST);
+            let start = Instant::now();
+            let results = prepared.run(&self.evaluator, samples, &mut |_| {})?;
+            times.push(start.elapsed().as_secs_f64());
+            drop(results);
+        }
+        Ok(middle(times))
+    }
+
     /// What operations cost in a scheme of sparse products, the same at every level: single ones and whole layers of networks, on as many values as a
     /// program is given at once.
     fn by_entries(&self, rng: &mut dyn CryptoRng) -> Result<Costs> {
@@ -234,6 +266,10 @@ impl<S: ClientScheme> Bench<'_, S> {
             let bias = [e.encode_addend(&Diagonal::Constant(0.5), after)?];
             let took = seconds(|| e.layer(&x, &prepared, Some(&bias), layer.function))?;
             equations.push((layer.operations, took / x.len().max(1) as f64));
+            if layer.is_narrow() {
+                costs.value =
+                    Cost::flat((self.run(&layer, &values)? - took).max(0.0) / x.len().max(1) as f64);
+            }
         }
         let [entry, pass, exact_slot] = fit::least_squares(&equations);
         costs.entry = Cost::flat(entry);
@@ -242,6 +278,9 @@ impl<S: ClientScheme> Bench<'_, S> {
         Ok(costs)
     }
 }
+
+/// Time for threads without work to fall asleep, as they do while an owner encrypts: waking them is a part of a run.
+const REST: Duration = Duration::from_millis(1);
 
 /// Costs as they grow with the number of limbs, from those at some numbers of them.
 fn over_levels(measured: &[(f64, Costs)]) -> Costs {
@@ -265,6 +304,7 @@ fn over_levels(measured: &[(f64, Costs)]) -> Costs {
         entry: of(|costs| costs.entry),
         pass: of(|costs| costs.pass),
         exact_slot: of(|costs| costs.exact_slot),
+        value: of(|costs| costs.value),
     }
 }
 

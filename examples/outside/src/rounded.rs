@@ -149,6 +149,8 @@ impl Scheme for Rounded {
                 ciphertext: bytes,
                 factor: bytes,
                 key: Cost::flat(8.0),
+                keys_at_most: None,
+                entry: 0.0,
                 held_back: 0.0,
                 sent: bytes,
                 sent_fresh: bytes,

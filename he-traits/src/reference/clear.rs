@@ -119,6 +119,9 @@ impl ClearParams {
                 ciphertext: Cost::flat(16.0 * slots),
                 factor: Cost::flat(16.0 * slots),
                 key: Cost::flat(12.0),
+                keys_at_most: None,
+                // A real number and its column.
+                entry: 12.0,
                 held_back: 0.0,
                 sent: Cost::flat(16.0 * slots),
                 sent_fresh: Cost::flat(16.0 * slots),
@@ -155,6 +158,7 @@ fn costs(slots: f64) -> Costs {
         entry: Cost::flat(1e-9),
         pass,
         exact_slot: Cost::flat(1e-8),
+        value: Cost::default(),
     }
 }
 

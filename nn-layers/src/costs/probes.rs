@@ -8,7 +8,7 @@ use super::maps::number;
 use crate::compile::{Options, compile_for};
 use crate::error::{Error, Result};
 use crate::layers::{Activation, Conv2d, Layer, Linear};
-use crate::program::{StepKind, Term};
+use crate::program::{Program, StepKind, Term};
 use crate::{Network, Tensor, Weights};
 
 /// Channels of the images, where ciphertexts have slots for them.
@@ -16,10 +16,20 @@ const CHANNELS: usize = 8;
 
 /// A layer, and what it takes.
 pub(super) struct Probe {
+    /// The layer by itself.
+    pub(super) program: Program,
     pub(super) map: Arc<LinearMap>,
     pub(super) function: Option<Function>,
     /// Entries, passes over a ciphertext, slots through a function.
     pub(super) operations: [f64; 3],
+}
+
+impl Probe {
+    /// Whether it has about as many entries as slots: what goes with values rather than with products shows best.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.map.shape().0 < self.map.shape().1
+            || self.map.entries() as usize <= CHANNELS * self.map.shape().1
+    }
 }
 
 /// Layers of many and of few entries a slot, and one with a function, on values that fill most slots.
@@ -72,9 +82,6 @@ fn probe(network: &Network, profile: &Profile) -> Result<Probe> {
         return Err(Error::Scheme(he_traits::Error::shape("probe", "a map", "none")));
     };
     let passes = share(program.input_layout().period()) + share(program.output_layout().period());
-    Ok(Probe {
-        map: map.clone(),
-        function: *function,
-        operations: [counts.entries as f64, passes, counts.exact_slots as f64],
-    })
+    let operations = [counts.entries as f64, passes, counts.exact_slots as f64];
+    Ok(Probe { map: map.clone(), function: *function, operations, program })
 }

@@ -1,6 +1,6 @@
 //! What a run of a program holds at its peak.
 
-use he_traits::{Keep, Level, LinearMap, Profile, Schedule};
+use he_traits::{Keep, Level, LinearMap, LinearStyle, Profile, Schedule};
 use serde::{Deserialize, Serialize};
 
 use super::{Program, Step, StepKind, Term};
@@ -48,6 +48,7 @@ impl Program {
     ) -> MemoryEstimate {
         let mut memory = MemoryEstimate {
             keys: key_bytes,
+            encoded: self.entries(profile),
             working: with_freed(self.working(profile, samples), profile),
             program: self.written_out() as f64,
             ..MemoryEstimate::default()
@@ -66,6 +67,18 @@ impl Program {
             }
         }
         memory
+    }
+
+    /// Bytes of the entries of all maps, where a scheme keeps them one by one.
+    fn entries(&self, profile: &Profile) -> f64 {
+        if profile.linear == LinearStyle::Diagonals || profile.sizes.entry == 0.0 {
+            return 0.0;
+        }
+        let entries = |term: &Term| match term {
+            Term::Mapped { map, .. } => map.entries() as f64,
+            Term::Value(_) => 0.0,
+        };
+        profile.sizes.entry * self.steps.iter().flat_map(|step| step.terms()).map(entries).sum::<f64>()
     }
 
     /// Whether each diagonal of a map is a number times a mask: between images of which every ciphertext holds one channel, or one part of one.

@@ -31,6 +31,9 @@ pub struct SymbolicRun {
     pub counts: Counts,
     /// Seconds of a run, from the costs in the profile.
     pub seconds: f64,
+    /// Those of them that samples take whatever is done with them.
+    #[serde(default)]
+    pub value_seconds: f64,
     /// Seconds for encoding plaintexts beforehand.
     pub setup_seconds: f64,
     /// Bytes of encoded plaintexts, where they are kept.
@@ -47,7 +50,8 @@ impl SymbolicRun {
     /// Seconds for each sample on so many threads, where the profile's costs hold for all of them at work
     /// (`costs::measure`), and so many samples run together: steps with less to do at once take longer.
     pub fn seconds_on(&self, threads: usize, profile: &Profile, samples: usize) -> f64 {
-        self.steps.iter().map(|step| step.seconds_on(threads, profile, samples)).sum()
+        self.value_seconds
+            + self.steps.iter().map(|step| step.seconds_on(threads, profile, samples)).sum::<f64>()
     }
 }
 
@@ -125,10 +129,12 @@ impl Program {
         let setup = evaluator.take_record();
         let input = evaluator.periodic_input(self.input_level, self.input_layout().period())?;
         let inputs = vec![vec![input; self.input_layout().blocks()]; samples];
+        let value_seconds = samples as f64 * profile.costs.value.at(self.input_level);
         let mut run = SymbolicRun {
             needs: setup.needs,
             counts: Counts::default(),
-            seconds: 0.0,
+            seconds: value_seconds,
+            value_seconds,
             setup_seconds: setup.setup_seconds,
             factor_bytes: setup.factor_bytes,
             key_bytes: 0.0,
@@ -146,9 +152,7 @@ impl Program {
                 run.steps.push(StepCost { name, counts: record.counts, seconds: record.seconds, at_once });
             }
         })?;
-        let levels = run.needs.rotations.values();
-        let levels = levels.chain(&run.needs.relinearisation).chain(&run.needs.conjugation);
-        run.key_bytes = levels.map(|level| profile.sizes.key.at(*level)).sum();
+        run.key_bytes = profile.sizes.keys(&run.needs);
         Ok(run)
     }
 }

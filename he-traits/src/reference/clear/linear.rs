@@ -33,6 +33,20 @@ enum Entries {
     Complex(Vec<Complex64>),
 }
 
+impl Entries {
+    /// Real numbers until the first one that is not.
+    fn push(&mut self, entry: Complex64) {
+        match self {
+            Self::Real(entries) if entry.im == 0.0 => entries.push(entry.re),
+            Self::Real(entries) => {
+                let complex = entries.iter().map(|entry| Complex64::from(*entry)).chain([entry]).collect();
+                *self = Self::Complex(complex);
+            }
+            Self::Complex(entries) => entries.push(entry),
+        }
+    }
+}
+
 pub(super) fn prepare(
     evaluator: &ClearEvaluator,
     map: &LinearMap,
@@ -47,31 +61,30 @@ pub(super) fn prepare(
         evaluator.keys().rotation(step, level)?;
     }
     let (rows, columns) = map.shape();
-    let mut starts = vec![0];
-    let (mut at, mut entries) = (Vec::new(), Vec::new());
+    let count = usize::try_from(map.entries()).unwrap_or_default();
+    let mut starts = Vec::with_capacity(rows + 1);
+    starts.push(0);
+    let mut at: Vec<u32> = Vec::with_capacity(count);
+    let mut entries = Entries::Real(Vec::with_capacity(count));
+    let mut beyond = false;
     for row in 0..rows {
         map.generator().row(row, &mut |column, entry| {
-            at.push(column);
+            let known = u32::try_from(column).ok().filter(|_| column < columns);
+            beyond |= known.is_none();
+            at.push(known.unwrap_or_default());
             entries.push(entry);
         });
         starts.push(at.len());
     }
-    let at = at.into_iter().map(|column| u32::try_from(column).ok().filter(|_| column < columns));
-    let at: Option<Vec<u32>> = at.collect();
-    let at =
-        at.ok_or_else(|| Error::shape("prepare", format!("columns below {columns}"), "a column beyond"))?;
-    let real = entries.iter().all(|entry| entry.im == 0.0);
-    if !real && !evaluator.profile().complex {
+    if beyond {
+        return Err(Error::shape("prepare", format!("columns below {columns}"), "a column beyond"));
+    }
+    if matches!(entries, Entries::Complex(_)) && !evaluator.profile().complex {
         return Err(Error::Unsupported {
             backend: "clear".to_owned(),
             what: "apply a complex matrix: its slots are real".to_owned(),
         });
     }
-    let entries = if real {
-        Entries::Real(entries.into_iter().map(|entry| entry.re).collect())
-    } else {
-        Entries::Complex(entries)
-    };
     Ok(ClearMap { geometry, rows, columns, starts, at, entries, level })
 }
 
