@@ -31,7 +31,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
             planning::fits_here(&plan, request.subject.name()).map(|()| plan)
         })
         .collect::<Vec<_>>();
-    let sizes = request.sizes(&plans);
+    let sizes = request.sizes(&plans)?;
     let head = head::head(&request, sizes.samples)?;
     announce(&request, &plans, &sizes);
 

@@ -150,11 +150,14 @@ impl Subject {
         }
     }
 
-    /// Number of samples, where it is known without loading them.
-    pub(crate) fn available(&self) -> Option<usize> {
+    /// Number of samples that there are, `wanted` at most.
+    pub(crate) fn samples_there(&self, wanted: usize) -> Result<usize, Failure> {
         match &self.origin {
-            Origin::Registry(_) => None,
-            Origin::File(file) => Some(file.inputs.batch()),
+            Origin::Registry(model) => match (model.test_samples)(wanted, &self.weights) {
+                Err(ModelError::TooFewSamples { available, .. }) => Ok(available),
+                found => Ok(found.map(|_| wanted)?),
+            },
+            Origin::File(file) => Ok(wanted.min(file.inputs.batch())),
         }
     }
 
@@ -207,4 +210,20 @@ pub(crate) fn model(name: &str) -> Result<&'static Model, Failure> {
         let known: Vec<&str> = models::registry().iter().map(|model| model.name).collect();
         suggest::unknown("model", name, &known)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_samples_are_taken_than_there_are() {
+        let subject = Subject::load("fcnn-wbc", None).unwrap();
+        assert_eq!(subject.samples_there(3).unwrap(), 3);
+        let all = subject.samples_there(10_000_000).unwrap();
+        assert!(
+            all < 10_000_000 && subject.samples(all).is_ok() && subject.samples(all + 1).is_err(),
+            "{all}"
+        );
+    }
 }

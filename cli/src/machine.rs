@@ -1,7 +1,7 @@
 //! What operations cost on this machine: measured once for each set of parameters, in a process of its own, and kept in the cache.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use he_traits::wire::{Decode, Encode};
 use he_traits::{ClientScheme, Costs, LinearStyle, Profile};
@@ -46,16 +46,8 @@ struct Question {
 /// What the operations of a scheme cost here on so many threads: from the cache, or measured now. `None` where they cannot be measured; why stands on
 /// standard error.
 pub(crate) fn costs<S: ClientScheme>(params: &S::Params, profile: &Profile, threads: usize) -> Option<Costs> {
-    let conditions = Conditions {
-        cpu: Host::this().cpu,
-        threads,
-        henna: Build::this(),
-        backend: profile.backend.clone(),
-        parameters: format!("{}, {} slots", profile.parameters, profile.slots),
-        values_at_once: profile.values_at_once,
-    };
-    let file = file(&conditions);
-    if let Some(costs) = file.as_ref().and_then(|file| kept(file, &conditions)) {
+    let conditions = Conditions::of(profile, threads);
+    if let Some(costs) = conditions.kept() {
         return Some(costs);
     }
     // Schemes of sparse products are measured in no time.
@@ -70,7 +62,9 @@ pub(crate) fn costs<S: ClientScheme>(params: &S::Params, profile: &Profile, thre
         Ok(costs) => {
             let measured = Measured { conditions, costs };
             // Without a cache the next plan measures again.
-            if let (Some(file), Ok(bytes)) = (file, serde_json::to_vec_pretty(&measured)) {
+            if let (Some(file), Ok(bytes)) =
+                (measured.conditions.file(), serde_json::to_vec_pretty(&measured))
+            {
                 let _ = interrupt::held_off(|| models::cache::write_atomically(&file, &bytes));
             }
             Some(costs)
@@ -85,17 +79,35 @@ pub(crate) fn costs<S: ClientScheme>(params: &S::Params, profile: &Profile, thre
     }
 }
 
-fn file(conditions: &Conditions) -> Option<PathBuf> {
-    let text = serde_json::to_vec(conditions).ok()?;
-    let name: String = Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let folder = models::cache::directory().ok()?.join("costs");
-    Some(folder.join(format!("{}-{name}.json", conditions.backend)))
+/// The scheme with what its operations cost here on so many threads, where that was measured before.
+pub(crate) fn known(profile: &Profile, threads: usize) -> Option<Profile> {
+    Conditions::of(profile, threads).kept().map(|costs| costs::with_costs(profile, costs))
 }
 
-/// What was measured under these very conditions.
-fn kept(file: &Path, conditions: &Conditions) -> Option<Costs> {
-    let measured: Measured = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
-    (measured.conditions == *conditions).then_some(measured.costs)
+impl Conditions {
+    fn of(profile: &Profile, threads: usize) -> Self {
+        Self {
+            cpu: Host::this().cpu,
+            threads,
+            henna: Build::this(),
+            backend: profile.backend.clone(),
+            parameters: format!("{}, {} slots", profile.parameters, profile.slots),
+            values_at_once: profile.values_at_once,
+        }
+    }
+
+    fn file(&self) -> Option<PathBuf> {
+        let text = serde_json::to_vec(self).ok()?;
+        let name: String = Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let folder = models::cache::directory().ok()?.join("costs");
+        Some(folder.join(format!("{}-{name}.json", self.backend)))
+    }
+
+    /// What was measured under these very conditions.
+    fn kept(&self) -> Option<Costs> {
+        let measured: Measured = serde_json::from_slice(&std::fs::read(self.file()?).ok()?).ok()?;
+        (measured.conditions == *self).then_some(measured.costs)
+    }
 }
 
 /// Has a child measure: what it allocates is no part of this process, whose memory is watched.

@@ -137,8 +137,13 @@ pub(crate) fn evaluation(plan: &Plan) -> String {
 
 /// On what an estimated time is.
 pub(crate) fn estimated_on(plan: &Plan) -> String {
-    let threads = units::count(plan.estimated_threads as u64, "thread");
-    let by = if plan.costs_measured { "costs measured here" } else { "costs of a reference machine" };
+    estimated_by(plan.estimated_threads, plan.costs_measured)
+}
+
+/// As [`estimated_on`], for costs that were measured on this machine or not.
+pub(crate) fn estimated_by(threads: usize, measured: bool) -> String {
+    let threads = units::count(threads as u64, "thread");
+    let by = if measured { "costs measured here" } else { "costs of a reference machine" };
     format!("on {threads}, by {by}")
 }
 

@@ -80,8 +80,10 @@ impl Request {
         let subject = Subject::load_with(&args.model.model, args.model.weights.as_ref(), &args.model.inputs)?;
         let samples = args.samples.map(|samples| samples as usize);
         // Missing data and a number of samples that is not there are found now, and not after the keys.
-        let most = subject.available().unwrap_or(usize::MAX);
-        subject.samples(samples.unwrap_or(LEAST.min(most)))?;
+        match samples {
+            Some(samples) => drop(subject.samples(samples)?),
+            None => drop(subject.samples_there(LEAST)?),
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             subject,
@@ -102,20 +104,25 @@ impl Request {
     }
 
     /// Samples and runs, from what was asked for or from what the plans expect.
-    pub(crate) fn sizes(&self, plans: &[Result<Plan, Failure>]) -> Sizes {
+    ///
+    /// # Errors
+    /// Those of loading samples.
+    pub(crate) fn sizes(&self, plans: &[Result<Plan, Failure>]) -> Result<Sizes, Failure> {
         let of = |plan: &Result<Plan, Failure>, samples: usize| {
             plan.as_ref().map_or(0.0, |plan| plan.seconds_of(samples))
         };
         let slowest = |samples: usize| plans.iter().map(|plan| of(plan, samples)).fold(0.0, f64::max);
         // Where samples share the ciphertexts of every column, more of them take no longer.
         let shared = plans.iter().flatten().map(|plan| plan.samples_per_ciphertext).min().unwrap_or(1);
-        let most = self.subject.available().unwrap_or(MOST);
-        let samples = self.samples.unwrap_or_else(|| affordable(slowest, MOST.max(shared)).min(most));
+        let samples = match self.samples {
+            Some(samples) => samples,
+            None => self.subject.samples_there(affordable(slowest, MOST.max(shared)))?,
+        };
         let runs = |plan: &Result<Plan, Failure>| {
             let default = if of(plan, samples) > RUN_SECONDS { 1 } else { RUNS };
             self.runs.unwrap_or(default)
         };
-        Sizes { samples, runs: plans.iter().map(runs).collect() }
+        Ok(Sizes { samples, runs: plans.iter().map(runs).collect() })
     }
 
     /// One backend's part.

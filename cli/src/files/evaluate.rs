@@ -8,14 +8,14 @@ use exchange::server::Server;
 use exchange::{Kind, Reader, Setup, WeightsAre, Writer};
 use he_traits::{Profile, Scheme};
 use nn_layers::run::Progress;
-use nn_layers::{Network, Program, Weights};
+use nn_layers::{Keeping, Network, Program, Weights};
 
 use super::{Done, MODEL, use_threads, who_sees};
 use crate::backends::{self, ServerTask};
 use crate::failure::Failure;
 use crate::job::Subject;
 use crate::progress::Bar;
-use crate::{interrupt, planning, units};
+use crate::{interrupt, machine, planning, rows, units};
 
 #[derive(Args)]
 pub(crate) struct EvaluateArgs {
@@ -60,20 +60,23 @@ enum At<'a> {
 }
 
 impl At<'_> {
-    /// The server that is ready for requests.
+    /// The server that is ready for requests, and how it keeps its maps.
     fn open<S: Scheme>(
         self,
         keys: Reader,
         network: &Network,
         memory: Option<u64>,
         progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Server<S>, Failure> {
+    ) -> Result<(Server<S>, Keeping), Failure> {
         match self {
             At::Clear(weights) => {
+                let mut kept = Keeping::everything();
                 let keep = |program: &Program, profile: &Profile| {
-                    planning::within(program, profile, memory).map(|(_, keeping)| keeping)
+                    kept = planning::within(program, profile, memory)?.1;
+                    Ok(kept.clone())
                 };
-                Ok(Server::<S>::open(keys, network, weights, keep, progress)?)
+                let server = Server::<S>::open(keys, network, weights, keep, progress)?;
+                Ok((server, kept))
             }
             At::Encrypted(model) => {
                 // A failure of this program's own is kept aside: the callback speaks of files.
@@ -89,7 +92,10 @@ impl At<'_> {
                     })
                 };
                 let server = Server::<S>::open_encrypted(keys, *model, network, fits, progress);
-                refused.map_or(server.map_err(Failure::from), Err)
+                match refused {
+                    Some(failure) => Err(failure),
+                    None => Ok((server?, Keeping::everything())),
+                }
             }
         }
     }
@@ -104,7 +110,7 @@ impl ServerTask for Evaluate<'_> {
         request.header().belongs(request.name(), keys.header(), keys.name())?;
         let start = Instant::now();
         let bar = Bar::units("prepare");
-        let server = weights.open::<S>(keys, network, args.memory, &mut |at| {
+        let (server, keeping) = weights.open::<S>(keys, network, args.memory, &mut |at| {
             bar.show(at.index as u64, at.count as u64, at.step.name.clone());
         })?;
         bar.finish();
@@ -112,12 +118,13 @@ impl ServerTask for Evaluate<'_> {
         eprintln!("{}", who_sees(setup.weights, &setup.profile.security));
         let header = server.results_header(request.header(), request.name())?;
         let prepare = start.elapsed().as_secs_f64();
-        let work = Work::of(&server, header.samples)?;
+        let work = Work::of(&server, &keeping, header.samples)?;
         eprintln!(
-            "keys read and weights encoded in {}; {}, about {} on one thread by the cost model",
+            "keys read and weights encoded in {}; {}, about {} {}",
             units::seconds(prepare),
             units::count(header.samples, "sample"),
-            units::seconds(work.total)
+            units::seconds(work.total),
+            rows::estimated_by(work.threads, work.measured)
         );
         let start = Instant::now();
         let mut results = Writer::create(&args.out, &header)?;
@@ -150,18 +157,31 @@ struct Work {
     total: f64,
     samples: u64,
     batch: u64,
+    /// Threads that these seconds hold for, and whether they rest on costs of this machine.
+    threads: usize,
+    measured: bool,
 }
 
 impl Work {
-    fn of<S: Scheme>(server: &Server<S>, samples: u64) -> Result<Self, Failure> {
-        let setup = server.setup();
-        let steps = setup.symbolic()?.steps;
-        let (mut before, mut sample) = (Vec::with_capacity(steps.len()), 0.0);
-        for step in &steps {
+    /// By what operations cost on this machine, where `plan` or `compare` has measured it.
+    fn of<S: Scheme>(server: &Server<S>, keeping: &Keeping, samples: u64) -> Result<Self, Failure> {
+        let (setup, batch) = (server.setup(), server.batch());
+        let threads = rayon::current_num_threads();
+        let here = machine::known(&setup.profile, threads);
+        let profile = here.as_ref().unwrap_or(&setup.profile);
+        let run = match setup.weights {
+            WeightsAre::Clear => setup.program.symbolic_keeping(profile, 1, keeping)?,
+            WeightsAre::Encrypted => setup.program.symbolic_encrypted(profile, 1)?,
+        };
+        let together = batch.min(usize::try_from(samples).unwrap_or(batch));
+        let (mut before, mut sample) = (Vec::with_capacity(run.steps.len()), run.value_seconds);
+        for step in &run.steps {
             before.push(sample);
-            sample += step.seconds;
+            sample += here.as_ref().map_or(step.seconds, |here| step.seconds_on(threads, here, together));
         }
-        Ok(Self { before, sample, total: sample * samples as f64, samples, batch: server.batch() as u64 })
+        let total = sample * samples as f64;
+        let (threads, measured) = (if here.is_some() { threads } else { 1 }, here.is_some());
+        Ok(Self { before, sample, total, samples, batch: batch as u64, threads, measured })
     }
 
     /// `done` samples are done, and those after them are at a step.

@@ -5,7 +5,6 @@ use std::time::Instant;
 use backend_more::training::{Compaction, MoreAlgebra, MoreTensor};
 use backend_more::{CompactMore, More};
 use he_traits::{ClientScheme, Keep, KeyNeeds, Scheme};
-use models::ModelError;
 use models::registry::Model;
 use nn_layers::clear::Executor;
 use nn_layers::compile::{Options, compile};
@@ -67,11 +66,7 @@ pub(super) fn measure(model: &Model, quick: bool) -> Result<InferenceRecord, Fai
     let Subject { network, weights, .. } = &subject;
     let numbers: usize = network.input_shape().iter().product();
     let wanted = if quick { QUICK } else { (MOST_NUMBERS / numbers.max(1)).min(MOST_SAMPLES) };
-    let inputs = match (model.test_samples)(wanted, weights) {
-        Err(ModelError::TooFewSamples { available, .. }) => (model.test_samples)(available, weights)?,
-        other => other?,
-    }
-    .inputs;
+    let inputs = subject.samples(subject.samples_there(wanted)?)?.inputs;
     let bar = Bar::units(model.name);
     let executor = Executor::new(network, &weights.weights)?;
     let full = ClearModel::<More>::new(&subject, &inputs)?;
