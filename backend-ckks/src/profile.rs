@@ -153,6 +153,7 @@ pub(crate) fn profile(params: &Parameters) -> Profile {
         values_per_thread: None,
         threads_within: true,
         exact: false,
+        companions: false,
         complex: true,
         refresh: None,
         sizes: sizes(params),

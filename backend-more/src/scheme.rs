@@ -101,6 +101,7 @@ fn profile(parameters: &Parameters) -> Profile {
         threads_within: false,
         values_per_thread: (n * n == PLANES).then_some(WIDTH),
         exact: true,
+        companions: parameters.random_lane() == RandomLane::DataRange,
         complex: false,
         refresh: None,
         sizes: Sizes {

@@ -124,6 +124,7 @@ pub(crate) fn profile(params: &Params) -> Profile {
         values_per_thread: None,
         threads_within: false,
         exact: false,
+        companions: false,
         complex: true,
         refresh: None,
         sizes: Sizes {

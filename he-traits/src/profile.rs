@@ -33,6 +33,10 @@ pub struct Profile {
     pub threads_within: bool,
     /// Whether nonlinear functions are computed exactly (the capability `exact`).
     pub exact: bool,
+    /// Whether a ciphertext carries random numbers beside its values, drawn from their range, on which every operation acts too: rounding errors of a result
+    /// go with the largest of both.
+    #[serde(default)]
+    pub companions: bool,
     /// Whether slots are complex (the capability `complex`).
     pub complex: bool,
     /// What a refresh does, where there is one (the capability `refresh`).

@@ -1,5 +1,6 @@
 //! From a network to parameters and a program, for one scheme.
 
+mod companions;
 mod composition;
 mod precision;
 mod rounds;
@@ -192,7 +193,7 @@ impl<'a> Source<'a> {
                 Err(error @ Error::Levels { .. }) => {
                     degree = self.lower(degree).ok_or(error)?;
                 }
-                done => return self.finished(done?),
+                done => return self.finished(done?, profile),
             }
         }
     }
@@ -247,7 +248,7 @@ impl<'a> Source<'a> {
         let Some((params, profile, fastest)) = best else {
             return Err(unsettled(self.network, requirements.depth));
         };
-        let program = self.finished(fastest.packed.program(functions, self.weights, &profile)?)?;
+        let program = self.finished(fastest.packed.program(functions, self.weights, &profile)?, &profile)?;
         Ok(Compiled { params, profile, program })
     }
 
@@ -315,8 +316,11 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Adds to the records how often calibration inputs leave the intervals.
-    fn finished(&self, mut program: Program) -> Result<Program> {
+    /// Adds to the records how often calibration inputs leave the intervals, and refuses what a scheme cannot carry.
+    fn finished(&self, mut program: Program, profile: &Profile) -> Result<Program> {
+        if !self.hidden {
+            companions::check(&program, self.inputs, profile)?;
+        }
         let counts = approx::count_outside(&program.network, self.weights, self.inputs)?;
         for record in &mut program.activations {
             if let Some(node) = self.network.find(&record.node)

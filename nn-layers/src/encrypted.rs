@@ -229,7 +229,7 @@ fn check_steps(pattern: &Program, values: &Program) -> Result<()> {
                 StepKind::Linear { terms: own, bias: own_bias, function: own_function },
             ) => same_terms(terms, own) && function == own_function && (bias.is_some() || own_bias.is_none()),
             (StepKind::Product { operands, at }, StepKind::Product { operands: own, at: own_at }) => {
-                same_terms(operands, own) && at == own_at
+                same_terms(&**operands, &**own) && at == own_at
             }
             (
                 StepKind::Polynomial { input, polynomial },

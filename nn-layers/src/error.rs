@@ -178,6 +178,19 @@ pub enum Error {
     /// No parameters of a scheme are deep enough for a network.
     #[error(transparent)]
     TooDeep(#[from] Box<TooDeep>),
+    /// What a scheme carries beside values becomes so large that nothing is left of the results.
+    #[error(
+        "{backend} does not carry {network}: beside each value a ciphertext holds a random number, on which the network acts too and of which it makes {} the \
+         size of its outputs; a double keeps 16 digits, so that they drown in rounding errors. A lattice scheme carries it", times(*growth)
+    )]
+    Drowned {
+        /// Name of the network.
+        network: String,
+        /// Name of the backend.
+        backend: String,
+        /// How much larger than the root mean square of the outputs.
+        growth: f64,
+    },
     /// A network or a scheme does not take a packing.
     #[error("{backend} cannot run the network in the packing {packing}: {reason}")]
     Packing {
@@ -326,4 +339,8 @@ pub struct TooDeep {
     pub rounds: u32,
     /// What the scheme says of the depth that is needed.
     pub reason: String,
+}
+
+fn times(growth: f64) -> String {
+    if growth.is_finite() { format!("up to {growth:.0e} times") } else { "more than 1e308 times".to_owned() }
 }

@@ -83,7 +83,7 @@ pub enum StepKind {
     /// The product of two values, slot by slot.
     Product {
         /// What is multiplied; a map only moves a value to the places of the other, one level above the product.
-        operands: [Term; 2],
+        operands: Box<[Term; 2]>,
         /// Level of the factors; the result lies one below.
         at: Level,
     },
@@ -143,7 +143,7 @@ impl Step {
     pub fn terms(&self) -> &[Term] {
         match &self.kind {
             StepKind::Linear { terms, .. } => terms,
-            StepKind::Product { operands, .. } => operands,
+            StepKind::Product { operands, .. } => operands.as_slice(),
             StepKind::Polynomial { .. }
             | StepKind::Exact { .. }
             | StepKind::SumColumns { .. }

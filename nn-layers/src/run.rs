@@ -341,7 +341,8 @@ fn prepare_step<E: Evaluator>(
         }
     };
     match &step.kind {
-        StepKind::Product { operands: [a, b], .. } => {
+        StepKind::Product { operands, .. } => {
+            let [a, b] = &**operands;
             Ok(PreparedStep::Product(Box::new([prepare_term((0, a))?, prepare_term((1, b))?])))
         }
         StepKind::Linear { terms, bias, .. } => {

@@ -143,6 +143,7 @@ impl Scheme for Rounded {
             values_per_thread: None,
             threads_within: false,
             exact: false,
+            companions: false,
             complex: false,
             refresh: None,
             sizes: Sizes {

@@ -113,6 +113,7 @@ impl ClearParams {
             values_per_thread: None,
             threads_within: false,
             exact: self.exact,
+            companions: false,
             complex: self.complex,
             refresh: None,
             sizes: Sizes {

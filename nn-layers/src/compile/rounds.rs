@@ -63,7 +63,8 @@ impl Source<'_> {
         };
         let program =
             self.packed(&folded, &profile, Weighed::No)?.program(functions, self.weights, &profile)?;
-        Ok(Compiled { params, profile, program: self.finished(program)? })
+        let program = self.finished(program, &profile)?;
+        Ok(Compiled { params, profile, program })
     }
 
     /// The best number of levels on the smallest ring with so many slots; `None` where that ring carries too few for any step.

@@ -185,7 +185,7 @@ fn lower(
         FoldedKind::Product([a, b]) => {
             let identity = |value: ValueId| (value, Operator::identity(output.elements()));
             let at = after.get().map_or(Level::UNBOUNDED, |levels| Level::new(levels + 1));
-            let operands = [mapped((0, &identity(*a)))?, mapped((1, &identity(*b)))?];
+            let operands = Box::new([mapped((0, &identity(*a)))?, mapped((1, &identity(*b)))?]);
             Ok(StepKind::Product { operands, at })
         }
         FoldedKind::Affine { terms, bias } => {

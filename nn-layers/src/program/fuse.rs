@@ -81,7 +81,7 @@ pub(super) fn renumber(kind: &mut StepKind, numbers: &[ValueId]) {
             }
         }
         StepKind::Product { operands, .. } => {
-            for operand in operands {
+            for operand in operands.iter_mut() {
                 let (Term::Value(value) | Term::Mapped { value, .. }) = operand;
                 *value = new_number(*value, numbers);
             }
