@@ -66,7 +66,7 @@ impl BabyGiant {
             if !self.chained() {
                 return Ok(giant);
             }
-            let hop = giant - std::mem::replace(&mut before, giant);
+            let hop = giant.wrapping_sub(std::mem::replace(&mut before, giant));
             match hop == 0 || self.hops.contains(&hop) {
                 true => Ok(hop),
                 false => Err(Error::Schedule {
