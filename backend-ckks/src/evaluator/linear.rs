@@ -185,17 +185,13 @@ fn one_value(evaluator: &CkksEvaluator, x: &[&Ciphertext], map: &Map) -> Result<
         .enumerate()
         .flat_map(|(out, giants)| giants.iter().map(move |g| (out, g)))
         .collect();
-    let mut partial: Vec<Option<[Poly<Ntt>; 2]>> = map.outputs.iter().map(|_| None).collect();
+    let mut partial: Vec<Option<Halves>> = map.outputs.iter().map(|_| None).collect();
     let mut outputs = Vec::with_capacity(partial.len());
     let mut portions = giants.chunks(portion).peekable();
     while let Some(giants) = portions.next() {
         let sums: Vec<&Sum> = giants.iter().map(|(_, giant)| &giant.sum).collect();
         let sums = ring.hoisted_sums(&inputs, &rotated, &sums, map.extended);
-        let parts = giants.iter().copied().zip(sums).collect();
-        match map.chained {
-            true => in_chains(evaluator, parts, &mut partial, map.level)?,
-            false => one_by_one(evaluator, parts, &mut partial, map.level)?,
-        }
+        turn(evaluator, giants.iter().copied().zip(sums), &mut partial, map)?;
         // Sums are larger than what is left of them: those that are complete do not wait for the others.
         let open = portions.peek().and_then(|giants| giants.first()).map_or(partial.len(), |(out, _)| *out);
         let complete: Vec<_> = partial.iter_mut().take(open).skip(outputs.len()).map(Option::take).collect();
@@ -207,52 +203,51 @@ fn one_value(evaluator: &CkksEvaluator, x: &[&Ciphertext], map: &Map) -> Result<
     Ok(outputs)
 }
 
-/// Sums of giant steps, with the number of their output block.
-type Parts<'a> = Vec<((usize, &'a Giant), [Poly<Ntt>; 2])>;
+/// Two halves of a sum of giant steps.
+type Halves = [Poly<Ntt>; 2];
 
-/// Rotates every sum by itself, and adds it to what its output block has so far.
-fn one_by_one(
+/// Giant steps to rotate one after the other, each with its sum: every one takes over what the one before it left, the first what the portion before left.
+struct Chain<'a> {
+    out: usize,
+    above: Option<Halves>,
+    giants: Vec<(&'a Giant, Halves)>,
+}
+
+/// Rotates the sums of giant steps and adds them to what their output blocks have so far: chain by chain, or each sum as a chain of its own.
+fn turn<'a>(
     evaluator: &CkksEvaluator,
-    parts: Parts<'_>,
-    partial: &mut [Option<[Poly<Ntt>; 2]>],
-    level: Level,
+    parts: impl Iterator<Item = ((usize, &'a Giant), Halves)>,
+    partial: &mut [Option<Halves>],
+    map: &Map,
 ) -> Result<()> {
-    let turn =
-        |((out, giant), sum): ((usize, &Giant), _)| Ok((out, giant_step(evaluator, giant.turn, sum, level)?));
-    for (out, part) in parts.into_par_iter().map(turn).collect::<Result<Vec<_>>>()? {
-        match partial.get_mut(out) {
-            Some(Some(sum)) => add(evaluator, sum, &part),
-            Some(empty) => *empty = Some(part),
-            None => {}
+    let mut chains: Vec<Chain<'a>> = Vec::new();
+    for ((out, giant), sum) in parts {
+        match chains.last_mut().filter(|chain| map.chained && chain.out == out) {
+            Some(chain) => chain.giants.push((giant, sum)),
+            None => {
+                let above = partial.get_mut(out).filter(|_| map.chained).and_then(Option::take);
+                chains.push(Chain { out, above, giants: vec![(giant, sum)] });
+            }
+        }
+    }
+    let turned = |Chain { out, mut above, giants }: Chain<'a>| {
+        for (giant, mut sum) in giants {
+            above.into_iter().for_each(|above| add(evaluator, &mut sum, &above));
+            above = Some(giant_step(evaluator, giant.turn, sum, map.level)?);
+        }
+        Ok((out, above))
+    };
+    for (out, part) in chains.into_par_iter().map(turned).collect::<Result<Vec<_>>>()? {
+        match (partial.get_mut(out), part) {
+            (Some(Some(sum)), Some(part)) => add(evaluator, sum, &part),
+            (Some(empty), part) => *empty = part,
+            _ => {}
         }
     }
     Ok(())
 }
 
-/// Adds what each output block has so far to its next sum and rotates both, one sum after the other; output blocks run in parallel.
-fn in_chains(
-    evaluator: &CkksEvaluator,
-    parts: Parts<'_>,
-    partial: &mut [Option<[Poly<Ntt>; 2]>],
-    level: Level,
-) -> Result<()> {
-    let mut chains: BTreeMap<usize, Parts<'_>> = BTreeMap::new();
-    for part in parts {
-        chains.entry(part.0.0).or_default().push(part);
-    }
-    let chain = |(above, chain): (&mut Option<[Poly<Ntt>; 2]>, Parts<'_>)| {
-        for ((_, giant), mut sum) in chain {
-            above.take().into_iter().for_each(|above| add(evaluator, &mut sum, &above));
-            *above = Some(giant_step(evaluator, giant.turn, sum, level)?);
-        }
-        Ok(())
-    };
-    let work = partial.iter_mut().enumerate();
-    let work: Vec<_> = work.filter_map(|(out, above)| Some((above, chains.remove(&out)?))).collect();
-    work.into_par_iter().try_for_each(chain)
-}
-
-fn add(evaluator: &CkksEvaluator, sum: &mut [Poly<Ntt>; 2], part: &[Poly<Ntt>; 2]) {
+fn add(evaluator: &CkksEvaluator, sum: &mut Halves, part: &Halves) {
     sum.iter_mut().zip(part).for_each(|(x, y)| evaluator.ring.add_assign(x, y));
 }
 
@@ -260,9 +255,9 @@ fn add(evaluator: &CkksEvaluator, sum: &mut [Poly<Ntt>; 2], part: &[Poly<Ntt>; 2
 fn giant_step(
     evaluator: &CkksEvaluator,
     step: usize,
-    [first, second]: [Poly<Ntt>; 2],
+    [first, second]: Halves,
     level: Level,
-) -> Result<[Poly<Ntt>; 2]> {
+) -> Result<Halves> {
     if step == 0 {
         return Ok([first, second]);
     }
@@ -277,7 +272,7 @@ fn giant_step(
 fn finish(
     evaluator: &CkksEvaluator,
     x: &[&Ciphertext],
-    sum: Option<[Poly<Ntt>; 2]>,
+    sum: Option<Halves>,
     map: &Map,
 ) -> Result<Ciphertext> {
     let Some([first, second]) = sum else {
