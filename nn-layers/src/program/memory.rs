@@ -1,6 +1,6 @@
 //! What a run of a program holds at its peak.
 
-use he_traits::{Keep, Level, LinearMap, LinearStyle, Profile, Schedule};
+use he_traits::{BabyGiant, Keep, Level, LinearMap, LinearStyle, Profile, Schedule};
 use serde::{Deserialize, Serialize};
 
 use super::{Program, Step, StepKind, Term};
@@ -154,9 +154,11 @@ impl Program {
         };
         let held = |step: &Step, term: &Term| match term {
             Term::Mapped { value, map, schedule, .. } => {
-                let decomposed =
-                    self.layout(*value).blocks() as f64 * 0.5 * profile.sizes.key.at(step.before);
-                let Schedule::Diagonals(schedule) = schedule else { return decomposed };
+                let half_key = 0.5 * profile.sizes.key.at(step.before);
+                let Schedule::Diagonals(schedule) = schedule else {
+                    return self.layout(*value).blocks() as f64 * half_key;
+                };
+                let decomposed = self.turned_blocks(map, schedule) as f64 * half_key;
                 let out_blocks = map.geometry(self.slots).map_or(1, |geometry| geometry.out_blocks);
                 let rotated = match profile.rotated_by_limb {
                     true => 0,
@@ -192,6 +194,18 @@ impl Program {
             live + made + scratch
         };
         self.steps.iter().enumerate().map(at_step).fold(0.0, f64::max)
+    }
+
+    /// Input blocks of a map that are rotated by some baby step: the others are not cut into digits.
+    fn turned_blocks(&self, map: &LinearMap, schedule: &BabyGiant) -> usize {
+        let geometry = map.geometry(self.slots);
+        let steps = map.steps(self.slots, !schedule.fold.is_empty());
+        let (Ok(geometry), Ok(steps)) = (geometry, steps) else { return 0 };
+        let is_turned = |block: usize| {
+            let mut steps = steps.iter().skip(block).step_by(geometry.in_blocks).flatten();
+            steps.any(|step| schedule.split(*step, self.slots).is_some_and(|(_, baby)| baby != 0))
+        };
+        (0..geometry.in_blocks).filter(|block| is_turned(*block)).count()
     }
 
     /// Whether a value exists in parts only: what an exact function leaves of a layer, where all that reads it is a map of few entries that the scheme takes
