@@ -6,9 +6,10 @@ mod request;
 
 use crate::args::CompareArgs;
 use crate::failure::Failure;
+use crate::measure::run::WARM_UP;
 use crate::record::{BackendRecord, Report, Status};
 use crate::{html, interrupt, output, planning, record, rows, table, units};
-use planning::How;
+use planning::{How, Timing};
 use request::{Column, Request};
 
 /// Runs the comparison; a backend that could not run makes the failure that exit code 3 stands for.
@@ -25,7 +26,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
                 round_trips: request.round_trips,
                 packing: column.packing.unwrap_or_default(),
                 samples: request.samples,
-                threads: Some(request.threads),
+                timing: Timing::Measured(request.threads),
             };
             let plan = planning::plan(&request.subject, column.backend, how)?;
             planning::fits_here(&plan, request.subject.name()).map(|()| plan)
@@ -54,7 +55,7 @@ fn announce(request: &Request, plans: &[Result<record::Plan, Failure>], sizes: &
         let backend = column.label();
         match plan {
             Ok(plan) => {
-                let all = plan.seconds_of(sizes.samples) * *runs as f64;
+                let all = plan.seconds_of(sizes.samples) * *runs as f64 + warm_up(plan, sizes.samples);
                 // Below a second the work of starting threads and children, which no cost model counts, outweighs the rest.
                 let about = match all {
                     all if all < 1.0 => "about a second at most".to_owned(),
@@ -76,6 +77,12 @@ fn announce(request: &Request, plans: &[Result<record::Plan, Failure>], sizes: &
             Err(reason) => eprintln!("{backend}: cannot run: {reason}"),
         }
     }
+}
+
+/// Seconds that a first evaluation is expected to take, where it only warms up.
+fn warm_up(plan: &record::Plan, samples: usize) -> f64 {
+    let seconds = plan.seconds_of(samples.min(plan.samples_at_once));
+    if seconds < WARM_UP { seconds } else { 0.0 }
 }
 
 fn finish(request: &Request, report: Report) -> Result<(), Failure> {

@@ -24,7 +24,7 @@ struct Conditions {
     henna: Build,
     backend: String,
     parameters: String,
-    /// Ciphertexts that programs are run on at once, where that counts.
+    /// Ciphertexts that operations were run on at once, where that counts.
     values_at_once: usize,
 }
 
@@ -40,13 +40,20 @@ struct Measured {
 struct Question {
     backend: String,
     params: Vec<u8>,
+    /// Samples that run at once.
+    samples: usize,
     threads: usize,
 }
 
-/// What the operations of a scheme cost here on so many threads: from the cache, or measured now. `None` where they cannot be measured; why stands on
+/// What the operations of a scheme cost here in runs of so many samples at once, on so many threads: from the cache, or measured now. `None` where they cannot be measured; why stands on
 /// standard error.
-pub(crate) fn costs<S: ClientScheme>(params: &S::Params, profile: &Profile, threads: usize) -> Option<Costs> {
-    let conditions = Conditions::of(profile, threads);
+pub(crate) fn costs<S: ClientScheme>(
+    params: &S::Params,
+    profile: &Profile,
+    samples: usize,
+    threads: usize,
+) -> Option<Costs> {
+    let conditions = Conditions::of(profile, samples, threads);
     if let Some(costs) = conditions.kept() {
         return Some(costs);
     }
@@ -57,7 +64,7 @@ pub(crate) fn costs<S: ClientScheme>(params: &S::Params, profile: &Profile, thre
     let measured = params
         .to_bytes()
         .map_err(Failure::from)
-        .and_then(|params| ask(&Question { backend: S::NAME.to_owned(), params, threads }));
+        .and_then(|params| ask(&Question { backend: S::NAME.to_owned(), params, samples, threads }));
     match measured {
         Ok(costs) => {
             let measured = Measured { conditions, costs };
@@ -79,20 +86,20 @@ pub(crate) fn costs<S: ClientScheme>(params: &S::Params, profile: &Profile, thre
     }
 }
 
-/// The scheme with what its operations cost here on so many threads, where that was measured before.
-pub(crate) fn known(profile: &Profile, threads: usize) -> Option<Profile> {
-    Conditions::of(profile, threads).kept().map(|costs| costs::with_costs(profile, costs))
+/// As [`costs`], where that was measured before.
+pub(crate) fn known(profile: &Profile, samples: usize, threads: usize) -> Option<Costs> {
+    Conditions::of(profile, samples, threads).kept()
 }
 
 impl Conditions {
-    fn of(profile: &Profile, threads: usize) -> Self {
+    fn of(profile: &Profile, samples: usize, threads: usize) -> Self {
         Self {
             cpu: Host::this().cpu,
             threads,
             henna: Build::this(),
             backend: profile.backend.clone(),
             parameters: format!("{}, {} slots", profile.parameters, profile.slots),
-            values_at_once: profile.values_at_once,
+            values_at_once: costs::values_measured(profile, samples),
         }
     }
 
@@ -127,7 +134,7 @@ pub(crate) fn answer() -> Result<(), Failure> {
         fn run<S: ClientScheme>(self) -> Self::Output {
             let params = S::Params::from_bytes(&self.0.params, &())?;
             let mut rng: ChaCha20Rng = rand::make_rng();
-            Ok(costs::measure::<S>(&params, &mut rng)?)
+            Ok(costs::measure::<S>(&params, self.0.samples, &mut rng)?)
         }
     }
     let question: Question = measure::asked()?;

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::backends::{self, Task};
 use crate::failure::Failure;
 use crate::job::{Job, Subject};
-use crate::planning::{How, plan_for};
+use crate::planning::{How, Timing, plan_for};
 use crate::protocol::{self, Stage};
 use crate::record::{BackendRecord, SCHEMA, Status};
 
@@ -68,7 +68,7 @@ fn measure<S: ClientScheme>(job: &Job, subject: &Subject) -> Result<BackendRecor
         round_trips: job.round_trips,
         packing: job.packing.unwrap_or_default(),
         samples: Some(job.samples),
-        threads: Some(job.threads),
+        timing: Timing::Measured(job.threads),
     };
     let planned = match plan_for::<S>(subject, how) {
         Ok(planned) => planned,

@@ -7,8 +7,8 @@ use exchange::WeightsAre;
 use crate::args::{PackingArg, PlanArgs};
 use crate::failure::Failure;
 use crate::job::Subject;
-use crate::planning::How;
-use crate::record::{Plan, label};
+use crate::planning::{How, Timing};
+use crate::record::{Plan, cores, label};
 use crate::{backends, output, planning, rows, table, units};
 
 /// Plans the model on each backend asked for.
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
             round_trips: args.model.round_trips,
             packing: packing.unwrap_or_default(),
             samples: None,
-            threads: Some(std::thread::available_parallelism().map_or(1, usize::from)),
+            timing: Timing::Measured(cores()),
         };
         let label = label(backend, WeightsAre::Clear, packing);
         match planning::plan(&subject, backend, how) {

@@ -60,6 +60,18 @@ fn held(program: f64) -> f64 {
     Resident::of_this_process().map_or(0.0, |resident| (resident.now as f64 - program).max(0.0))
 }
 
+/// On what the times of a plan rest.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Timing {
+    /// One thread of a reference machine.
+    #[default]
+    Reference,
+    /// So many threads of this machine, where it has been measured what operations cost on them; the reference machine elsewhere.
+    Known(usize),
+    /// So many threads of this machine. What operations cost on them is measured where it has not been.
+    Measured(usize),
+}
+
 /// How a network is to run.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct How {
@@ -73,14 +85,13 @@ pub(crate) struct How {
     pub(crate) packing: Packing,
     /// Samples that are run, where it is known: no more of them run at once.
     pub(crate) samples: Option<usize>,
-    /// Threads of the run, where its time is to be told from what operations cost on this machine; otherwise it is that of one thread of a reference
-    /// machine.
-    pub(crate) threads: Option<usize>,
+    /// What its times are those of.
+    pub(crate) timing: Timing,
 }
 
 /// Compiles for one scheme.
 pub(crate) fn plan_for<S: ClientScheme>(subject: &Subject, how: How) -> Result<Planned<S>, Failure> {
-    let How { memory, weights, round_trips, packing, samples, threads } = how;
+    let How { memory, weights, round_trips, packing, samples, timing } = how;
     let calibration = subject.calibration()?;
     let start = Instant::now();
     let own = &subject.weights.weights;
@@ -90,7 +101,7 @@ pub(crate) fn plan_for<S: ClientScheme>(subject: &Subject, how: How) -> Result<P
         let (symbolic, keeping) = within(&compiled.program, &compiled.profile, memory)?;
         let seconds = start.elapsed().as_secs_f64();
         let mut plan = describe(&compiled, &symbolic, &keeping, None, samples);
-        if let Some((threads, here)) = here::<S>(&compiled, threads) {
+        if let Some((threads, here)) = here::<S>(&compiled, samples, timing) {
             let run = compiled.program.symbolic_keeping(&here, 1, &keeping)?;
             time(&mut plan, &run, threads, &here, samples);
         }
@@ -105,7 +116,7 @@ pub(crate) fn plan_for<S: ClientScheme>(subject: &Subject, how: How) -> Result<P
     let seconds = start.elapsed().as_secs_f64();
     let mut plan = describe(&compiled, &symbolic, &Keeping::everything(), Some(weights), samples);
     fits(&subject.network, S::NAME, weights, plan.estimated_memory.total as f64, memory)?;
-    if let Some((threads, here)) = here::<S>(&compiled, threads) {
+    if let Some((threads, here)) = here::<S>(&compiled, samples, timing) {
         let run = encrypted.pattern.symbolic_encrypted(&here, 1)?;
         time(&mut plan, &run, threads, &here, samples);
     }
@@ -120,10 +131,20 @@ pub(crate) fn plan_for<S: ClientScheme>(subject: &Subject, how: How) -> Result<P
 }
 
 /// Threads and the profile with what operations cost on this machine, where that is asked for and can be told.
-fn here<S: ClientScheme>(compiled: &Compiled<S>, threads: Option<usize>) -> Option<(usize, Profile)> {
-    let threads = threads?;
-    let costs = machine::costs::<S>(&compiled.params, &compiled.profile, threads)?;
-    Some((threads, costs::with_costs(&compiled.profile, costs)))
+fn here<S: ClientScheme>(
+    compiled: &Compiled<S>,
+    samples: Option<usize>,
+    timing: Timing,
+) -> Option<(usize, Profile)> {
+    let Compiled { params, profile, .. } = compiled;
+    let (threads, costs) = match timing {
+        Timing::Reference => return None,
+        Timing::Known(threads) => (threads, machine::known(profile, together(profile, samples), threads)?),
+        Timing::Measured(threads) => {
+            (threads, machine::costs::<S>(params, profile, together(profile, samples), threads)?)
+        }
+    };
+    Some((threads, costs::with_costs(profile, costs)))
 }
 
 /// Puts the times of `run`, by costs of this machine, into a plan.

@@ -8,7 +8,7 @@ mod plan;
 mod result;
 mod store;
 
-pub(crate) use host::Host;
+pub(crate) use host::{Host, cores};
 pub(crate) use plan::{
     Activation, EstimatedMemory, Keys, Plan, PlanStep, PlannedRoundTrips, SecurityRecord, Visibility,
 };

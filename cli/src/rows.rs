@@ -172,6 +172,10 @@ fn time(report: &Report) -> Section {
             measured(report, |m| m.time.encrypt_weights.map_or(NONE.to_owned(), units::seconds)),
         ),
         ("preparation", measured(report, |m| units::seconds(m.time.prepare))),
+        (
+            "first evaluation, a warm-up",
+            measured(report, |m| m.time.first.map_or(NONE.to_owned(), units::seconds)),
+        ),
         ("encrypt", measured(report, |m| spread(&m.time.encrypt))),
         ("evaluate", measured(report, |m| spread(&m.time.evaluate))),
         ("decrypt", measured(report, |m| spread(&m.time.decrypt))),

@@ -38,7 +38,16 @@ const LEAST: f64 = 5e-4;
 /// Bytes of operands that are run on at once, where a scheme likes to get many.
 const MOST_BYTES: f64 = 256e6;
 
-/// The costs of a scheme's operations on this machine, with all threads of the current pool of rayon.
+/// The values on which costs are measured for runs of so many samples at once: few of them make little of what a thread does to several at a time. More than
+/// one thread takes stand for any number.
+pub fn values_measured(profile: &Profile, samples: usize) -> usize {
+    match profile.values_per_thread {
+        Some(width) if samples > width => profile.values_at_once,
+        _ => samples.clamp(1, profile.values_at_once.max(1)),
+    }
+}
+
+/// The costs of a scheme's operations on this machine in runs of so many samples at once, with all threads of the current pool of rayon.
 ///
 /// A cost is the time that passes for each operation while every thread has one to do. A step on fewer ciphertexts than there are threads takes
 /// longer, unless the scheme shares one operation among threads ([`Profile::threads_within`]): see
@@ -48,7 +57,11 @@ const MOST_BYTES: f64 = 256e6;
 ///
 /// # Errors
 /// Those of the scheme.
-pub fn measure<S: ClientScheme>(params: &S::Params, rng: &mut dyn CryptoRng) -> Result<Costs> {
+pub fn measure<S: ClientScheme>(
+    params: &S::Params,
+    samples: usize,
+    rng: &mut dyn CryptoRng,
+) -> Result<Costs> {
     let profile = <S as Scheme>::profile(params)?;
     let mut needs = KeyNeeds::default();
     needs.relinearise(profile.top);
@@ -67,7 +80,7 @@ pub fn measure<S: ClientScheme>(params: &S::Params, rng: &mut dyn CryptoRng) -> 
     let evaluator = S::evaluator(params, keys.evaluation)?;
     let bench = Bench { profile: &profile, owner, evaluator };
     match (profile.linear, profile.top.get()) {
-        (LinearStyle::Matrix, _) => bench.by_entries(rng),
+        (LinearStyle::Matrix, _) => bench.by_entries(values_measured(&profile, samples), rng),
         (LinearStyle::Diagonals, None) => {
             bench.at(&bench.operands(rayon::current_num_threads(), profile.top, rng)?, profile.top, rng)
         }
@@ -229,12 +242,12 @@ impl<S: ClientScheme> Bench<'_, S> {
         })
     }
 
-    /// Values that are run on at once, as far as memory goes; whole ones for each thread.
-    fn together(&self) -> usize {
+    /// Of so many values, those that are run on at once as far as memory goes; whole ones for each thread.
+    fn together(&self, values: usize) -> usize {
         let bytes = self.profile.sizes.ciphertext.at(self.profile.top).max(1.0);
         let width = self.profile.values_per_thread.unwrap_or(1);
         let fit = (MOST_BYTES / bytes) as usize / width * width;
-        self.profile.values_at_once.min(fit.max(width * rayon::current_num_threads()))
+        values.min(fit.max(width * rayon::current_num_threads()))
     }
 
     /// Seconds of a run of a layer as a program of its own, on all these values.
@@ -254,9 +267,9 @@ impl<S: ClientScheme> Bench<'_, S> {
 
     /// What operations cost in a scheme of sparse products, the same at every level: single ones and whole layers of networks, on as many values as a
     /// program is given at once.
-    fn by_entries(&self, rng: &mut dyn CryptoRng) -> Result<Costs> {
+    fn by_entries(&self, values: usize, rng: &mut dyn CryptoRng) -> Result<Costs> {
         let (e, at) = (&self.evaluator, self.profile.top);
-        let values = self.operands(self.together(), at, rng)?;
+        let values = self.operands(self.together(values), at, rng)?;
         let mut costs = self.at(&values, at, rng)?;
         let x: Vec<&S::Ciphertext> = values.iter().collect();
         let mut equations = Vec::new();

@@ -12,14 +12,14 @@ use nn_layers::{
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-fn measured<S: ClientScheme>(params: &S::Params) -> Costs {
-    costs::measure::<S>(params, &mut ChaCha20Rng::seed_from_u64(1)).unwrap()
+fn measured<S: ClientScheme>(params: &S::Params, samples: usize) -> Costs {
+    costs::measure::<S>(params, samples, &mut ChaCha20Rng::seed_from_u64(1)).unwrap()
 }
 
 #[test]
 fn costs_of_levelled_schemes_are_there_for_every_operation() {
     let params = Parameters::insecure_for_tests(1 << 11, 5, 30).unwrap();
-    let costs = measured::<Ckks>(&params);
+    let costs = measured::<Ckks>(&params, 1);
     let at = |cost: Cost, level| cost.at(Level::new(level));
     // A busy machine hides how large each of them is, not that they are there.
     for level in [1, 3, 5] {
@@ -41,12 +41,28 @@ fn costs_of_sparse_products_are_those_of_layers() {
     // Room for images, and for a few numbers only.
     for slots in [2048, 24] {
         let requirements = Requirements { depth: 3, slots, precision_bits: 20, bound: 16.0 };
-        let costs = measured::<More>(&More::parameters(&requirements).unwrap());
-        // A busy machine may hide one of what a layer takes, not all of it.
-        let layer = costs.entry.base + costs.pass.base + costs.exact_slot.base;
-        assert!(layer > 0.0 && layer < 1e-2 && costs.mul.base > 0.0, "{slots} slots: {costs:?}");
-        measured::<Clear>(&ClearParams::new(slots, Level::new(3)).unwrap());
+        let params = More::parameters(&requirements).unwrap();
+        // More than a thread takes at a time, and a few.
+        for samples in [usize::MAX, 2] {
+            let costs = measured::<More>(&params, samples);
+            // A busy machine may hide one of what a layer takes, not all of it.
+            let layer = costs.entry.base + costs.pass.base + costs.exact_slot.base;
+            assert!(layer > 0.0 && layer < 1e-2 && costs.mul.base > 0.0, "{slots} slots: {costs:?}");
+        }
+        measured::<Clear>(&ClearParams::new(slots, Level::new(3)).unwrap(), 2);
     }
+}
+
+#[test]
+fn costs_are_those_of_as_many_values_as_run() {
+    let requirements = Requirements { depth: 3, slots: 64, precision_bits: 20, bound: 16.0 };
+    let more = More::profile(&More::parameters(&requirements).unwrap()).unwrap();
+    let width = more.values_per_thread.unwrap();
+    let of = |profile, samples| costs::values_measured(profile, samples);
+    assert_eq!([0, 1, width].map(|samples| of(&more, samples)), [1, 1, width]);
+    assert_eq!([width + 1, 10_000].map(|samples| of(&more, samples)), [more.values_at_once; 2]);
+    let ckks = Ckks::profile(&Parameters::insecure_for_tests(1 << 11, 4, 30).unwrap()).unwrap();
+    assert_eq!([1, 16].map(|samples| of(&ckks, samples)), [1, 1]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::args::{CompareArgs, PackingArg};
 use crate::backends;
 use crate::failure::Failure;
 use crate::job::{Job, Subject};
-use crate::record::{Plan, label};
+use crate::record::{Plan, cores, label};
 
 /// Samples when none are asked for: these at least, for an error relative to the RMS of the outputs to mean something ...
 const LEAST: usize = 16;
@@ -84,14 +84,13 @@ impl Request {
             Some(samples) => drop(subject.samples(samples)?),
             None => drop(subject.samples_there(LEAST)?),
         }
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             subject,
             model: args.model.model.clone(),
             weights: args.model.weights.clone(),
             inputs: args.model.inputs.clone(),
             columns,
-            threads: args.threads.map_or(cores, usize::from),
+            threads: args.threads.map_or_else(cores, usize::from),
             memory: args.model.memory,
             round_trips: args.model.round_trips,
             precision: args.precision,

@@ -8,7 +8,7 @@ use exchange::server::Server;
 use exchange::{Kind, Reader, Setup, WeightsAre, Writer};
 use he_traits::{Profile, Scheme};
 use nn_layers::run::Progress;
-use nn_layers::{Keeping, Network, Program, Weights};
+use nn_layers::{Keeping, Network, Program, Weights, costs};
 
 use super::{Done, MODEL, use_threads, who_sees};
 use crate::backends::{self, ServerTask};
@@ -167,13 +167,14 @@ impl Work {
     fn of<S: Scheme>(server: &Server<S>, keeping: &Keeping, samples: u64) -> Result<Self, Failure> {
         let (setup, batch) = (server.setup(), server.batch());
         let threads = rayon::current_num_threads();
-        let here = machine::known(&setup.profile, threads);
+        let together = batch.min(usize::try_from(samples).unwrap_or(batch));
+        let here = machine::known(&setup.profile, together, threads)
+            .map(|costs| costs::with_costs(&setup.profile, costs));
         let profile = here.as_ref().unwrap_or(&setup.profile);
         let run = match setup.weights {
             WeightsAre::Clear => setup.program.symbolic_keeping(profile, 1, keeping)?,
             WeightsAre::Encrypted => setup.program.symbolic_encrypted(profile, 1)?,
         };
-        let together = batch.min(usize::try_from(samples).unwrap_or(batch));
         let (mut before, mut sample) = (Vec::with_capacity(run.steps.len()), run.value_seconds);
         for step in &run.steps {
             before.push(sample);

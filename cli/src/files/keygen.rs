@@ -13,10 +13,10 @@ use super::{Done, EVALUATION, MODEL, SECRET, who_sees};
 use crate::backends::{self, Task};
 use crate::failure::Failure;
 use crate::job::Subject;
-use crate::planning::{How, plan_for};
+use crate::planning::{How, Timing, plan_for};
 use crate::progress::Bar;
-use crate::record::Keys;
-use crate::{interrupt, units};
+use crate::record::{Keys, cores};
+use crate::{interrupt, rows, units};
 
 #[derive(Args)]
 pub(crate) struct KeygenArgs {
@@ -52,14 +52,15 @@ impl Task for Keygen<'_> {
         let start = Instant::now();
         let weights = if args.encrypt_model { WeightsAre::Encrypted } else { WeightsAre::Clear };
         // What a run takes is the server's memory, which is not here.
-        let planned = plan_for::<S>(subject, How { memory: Some(u64::MAX), weights, ..How::default() })
-            .map_err(in_one_process)?;
+        let how = How { memory: Some(u64::MAX), weights, timing: Timing::Known(cores()), ..How::default() };
+        let planned = plan_for::<S>(subject, how).map_err(in_one_process)?;
         let (plan, security) = (&planned.plan, &planned.plan.security);
         eprintln!("{}, {}", S::NAME, plan.parameters);
         eprintln!(
-            "{}; {} a sample on one thread, by the cost model",
+            "{}; an evaluation: {} {}",
             in_words(&plan.keys),
-            units::seconds(plan.estimated_seconds)
+            rows::evaluation(plan),
+            rows::estimated_on(plan)
         );
         eprintln!("{}", security.statement);
         let profile = &planned.compiled.profile;

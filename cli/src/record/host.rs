@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Cores that this process may use.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Processor, memory and system.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Host {
@@ -24,7 +29,7 @@ impl Host {
         let cpu = cpu.map(|cpu| cpu.brand().trim().to_owned()).filter(|name| !name.is_empty());
         Self {
             cpu: cpu.unwrap_or_else(|| "unknown processor".to_owned()),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            cores: cores(),
             memory_bytes: system.map_or(0, |system| system.total_memory()),
             os: System::long_os_version().unwrap_or_else(|_| std::env::consts::OS.to_owned()),
             arch: std::env::consts::ARCH.to_owned(),

@@ -43,6 +43,10 @@ pub(crate) struct Times {
     pub(crate) encrypt_weights: Option<f64>,
     pub(crate) prepare: f64,
     pub(crate) setup: f64,
+    /// The evaluation that warmed up, which stands in no other time: a process that has yet to get its memory from the system. Absent where evaluations
+    /// take so long that the first one counts.
+    #[serde(default)]
+    pub(crate) first: Option<f64>,
     pub(crate) encrypt: Spread,
     pub(crate) evaluate: Spread,
     pub(crate) decrypt: Spread,
