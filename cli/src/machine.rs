@@ -99,7 +99,7 @@ impl Conditions {
             henna: Build::this(),
             backend: profile.backend.clone(),
             parameters: format!("{}, {} slots", profile.parameters, profile.slots),
-            values_at_once: costs::values_measured(profile, samples),
+            values_at_once: costs::values_measured(profile, samples, threads),
         }
     }
 

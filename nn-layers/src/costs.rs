@@ -38,12 +38,13 @@ const LEAST: f64 = 5e-4;
 /// Bytes of operands that are run on at once, where a scheme likes to get many.
 const MOST_BYTES: f64 = 256e6;
 
-/// The values on which costs are measured for runs of so many samples at once: few of them make little of what a thread does to several at a time. More than
-/// one thread takes stand for any number.
-pub fn values_measured(profile: &Profile, samples: usize) -> usize {
+/// The values on which costs are measured for runs of so many samples at once on so many threads: few of them make little of what a thread does to several at
+/// a time. Where every thread takes several samples, there are some for each: threads without work are counted when a step's time is told.
+pub fn values_measured(profile: &Profile, samples: usize, threads: usize) -> usize {
+    let most = profile.values_at_once.max(1);
     match profile.values_per_thread {
-        Some(width) if samples > width => profile.values_at_once,
-        _ => samples.clamp(1, profile.values_at_once.max(1)),
+        Some(width) if samples > width => samples.max(width * threads).min(most),
+        _ => samples.clamp(1, most),
     }
 }
 
@@ -80,7 +81,9 @@ pub fn measure<S: ClientScheme>(
     let evaluator = S::evaluator(params, keys.evaluation)?;
     let bench = Bench { profile: &profile, owner, evaluator };
     match (profile.linear, profile.top.get()) {
-        (LinearStyle::Matrix, _) => bench.by_entries(values_measured(&profile, samples), rng),
+        (LinearStyle::Matrix, _) => {
+            bench.by_entries(values_measured(&profile, samples, rayon::current_num_threads()), rng)
+        }
         (LinearStyle::Diagonals, None) => {
             bench.at(&bench.operands(rayon::current_num_threads(), profile.top, rng)?, profile.top, rng)
         }

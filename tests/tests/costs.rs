@@ -58,9 +58,10 @@ fn costs_are_those_of_as_many_values_as_run() {
     let requirements = Requirements { depth: 3, slots: 64, precision_bits: 20, bound: 16.0 };
     let more = More::profile(&More::parameters(&requirements).unwrap()).unwrap();
     let width = more.values_per_thread.unwrap();
-    let of = |profile, samples| costs::values_measured(profile, samples);
+    let of = |profile, samples| costs::values_measured(profile, samples, 2);
     assert_eq!([0, 1, width].map(|samples| of(&more, samples)), [1, 1, width]);
-    assert_eq!([width + 1, 10_000].map(|samples| of(&more, samples)), [more.values_at_once; 2]);
+    assert_eq!([width + 1, 3 * width].map(|samples| of(&more, samples)), [2 * width, 3 * width]);
+    assert_eq!(of(&more, 10_000), more.values_at_once);
     let ckks = Ckks::profile(&Parameters::insecure_for_tests(1 << 11, 4, 30).unwrap()).unwrap();
     assert_eq!([1, 16].map(|samples| of(&ckks, samples)), [1, 1]);
 }
