@@ -79,10 +79,10 @@ fn announce(request: &Request, plans: &[Result<record::Plan, Failure>], sizes: &
     }
 }
 
-/// Seconds that a first evaluation is expected to take, where it only warms up.
+/// Seconds that a first evaluation is expected to take beside those that count: all of it, where it only warms up.
 fn warm_up(plan: &record::Plan, samples: usize) -> f64 {
-    let seconds = plan.seconds_of(samples.min(plan.samples_at_once));
-    if seconds < WARM_UP { seconds } else { 0.0 }
+    let seconds = plan.first_seconds_of(samples.min(plan.samples_at_once));
+    if seconds < WARM_UP { seconds } else { plan.estimated_fresh_seconds }
 }
 
 fn finish(request: &Request, report: Report) -> Result<(), Failure> {

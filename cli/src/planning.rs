@@ -153,6 +153,7 @@ fn time(plan: &mut Plan, run: &SymbolicRun, threads: usize, here: &Profile, samp
     plan.estimated_threads = threads;
     plan.costs_measured = true;
     plan.estimated_seconds = run.seconds_on(threads, here, together);
+    plan.estimated_fresh_seconds = memory::seconds_a_byte() * plan.estimated_memory.working as f64;
     for (step, cost) in plan.steps.iter_mut().zip(&run.steps) {
         step.estimated_seconds = cost.seconds_on(threads, here, together);
     }
@@ -271,6 +272,7 @@ fn describe<S: ClientScheme>(
         keys: keys(&symbolic.needs, profile),
         operations: counts(&symbolic.counts),
         estimated_seconds: symbolic.seconds,
+        estimated_fresh_seconds: 0.0,
         estimated_threads: 1,
         costs_measured: false,
         round_trips: (program.rounds() > 0).then(|| {

@@ -172,6 +172,15 @@ fn time(report: &Report) -> Section {
             measured(report, |m| m.time.encrypt_weights.map_or(NONE.to_owned(), units::seconds)),
         ),
         ("preparation", measured(report, |m| units::seconds(m.time.prepare))),
+        ("expected, the first evaluation", {
+            let first = |backend: &BackendRecord| match (&backend.plan, &backend.measured) {
+                (Some(plan), Some(measured)) if measured.time.first.is_some() => {
+                    units::seconds(plan.first_seconds_of(measured.batch))
+                }
+                _ => NONE.to_owned(),
+            };
+            report.backends.iter().map(first).collect()
+        }),
         (
             "first evaluation, a warm-up",
             measured(report, |m| m.time.first.map_or(NONE.to_owned(), units::seconds)),

@@ -14,6 +14,7 @@ use super::{Done, MODEL, use_threads, who_sees};
 use crate::backends::{self, ServerTask};
 use crate::failure::Failure;
 use crate::job::Subject;
+use crate::measure::memory;
 use crate::progress::Bar;
 use crate::{interrupt, machine, planning, rows, units};
 
@@ -180,7 +181,8 @@ impl Work {
             before.push(sample);
             sample += here.as_ref().map_or(step.seconds, |here| step.seconds_on(threads, here, together));
         }
-        let total = sample * samples as f64;
+        // The process is young: its first evaluation waits for memory.
+        let total = sample * samples as f64 + memory::seconds_a_byte() * run.memory.working;
         let (threads, measured) = (if here.is_some() { threads } else { 1 }, here.is_some());
         Ok(Self { before, sample, total, samples, batch: batch as u64, threads, measured })
     }

@@ -30,6 +30,9 @@ pub(crate) struct Plan {
     pub(crate) operations: BTreeMap<String, u64>,
     /// Of one sample, or of all that share ciphertexts.
     pub(crate) estimated_seconds: f64,
+    /// What the first evaluation of a process takes besides, for the memory that it is the first to work in.
+    #[serde(default)]
+    pub(crate) estimated_fresh_seconds: f64,
     /// Threads of that time.
     #[serde(default = "one")]
     pub(crate) estimated_threads: usize,
@@ -49,6 +52,11 @@ fn one() -> usize {
 }
 
 impl Plan {
+    /// Seconds that a first evaluation of so many samples is expected to take.
+    pub(crate) fn first_seconds_of(&self, samples: usize) -> f64 {
+        self.seconds_of(samples) + self.estimated_fresh_seconds
+    }
+
     /// Seconds that so many samples are expected to take.
     pub(crate) fn seconds_of(&self, samples: usize) -> f64 {
         self.estimated_seconds * samples.div_ceil(self.samples_per_ciphertext.max(1)) as f64
