@@ -153,7 +153,7 @@ fn time(plan: &mut Plan, run: &SymbolicRun, threads: usize, here: &Profile, samp
     plan.estimated_threads = threads;
     plan.costs_measured = true;
     plan.estimated_seconds = run.seconds_on(threads, here, together);
-    plan.estimated_fresh_seconds = memory::seconds_a_byte() * plan.estimated_memory.working as f64;
+    plan.estimated_fresh_seconds = memory::seconds_for(plan.estimated_memory.working as f64);
     for (step, cost) in plan.steps.iter_mut().zip(&run.steps) {
         step.estimated_seconds = cost.seconds_on(threads, here, together);
     }

@@ -182,7 +182,7 @@ impl Work {
             sample += here.as_ref().map_or(step.seconds, |here| step.seconds_on(threads, here, together));
         }
         // The process is young: its first evaluation waits for memory.
-        let total = sample * samples as f64 + memory::seconds_a_byte() * run.memory.working;
+        let total = sample * samples as f64 + memory::seconds_for(run.memory.working);
         let (threads, measured) = (if here.is_some() { threads } else { 1 }, here.is_some());
         Ok(Self { before, sample, total, samples, batch: batch as u64, threads, measured })
     }

@@ -1,6 +1,5 @@
 //! Peak resident memory of this process, phase by phase.
 
-use std::sync::OnceLock;
 use std::time::Instant;
 
 /// Watches the peak; Linux alone tells it, and lets it be reset.
@@ -49,21 +48,24 @@ pub(crate) fn available() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// Bytes that are taken to see what memory costs.
-const PROBE: usize = 64 << 20;
+/// Bytes that are taken at most to see what memory costs.
+const PROBE: f64 = 64e6;
+/// Fewer bytes cost nothing worth telling: a huge page.
+const LEAST: f64 = 2e6;
 
-/// Seconds for each byte that this process has not had before, as found when first asked: a system clears it, and a virtual machine whose host took back what
-/// was free waits for the host.
-pub(crate) fn seconds_a_byte() -> f64 {
-    static SECONDS: OnceLock<f64> = OnceLock::new();
-    *SECONDS.get_or_init(|| {
-        let start = Instant::now();
-        let Ok(mut fresh) = memmap2::MmapMut::map_anon(PROBE) else { return 0.0 };
-        #[cfg(target_os = "linux")]
-        let _ = fresh.advise(memmap2::Advice::HugePage);
-        fresh.fill(1);
-        start.elapsed().as_secs_f64() / PROBE as f64
-    })
+/// Seconds that it takes to get so many bytes that this process has not had before, by what some of them take now: a system clears them, and a virtual machine
+/// whose host took back what was free waits for the host. No more are taken than will be, so that the peak of this process stays what it is.
+pub(crate) fn seconds_for(bytes: f64) -> f64 {
+    if bytes < LEAST {
+        return 0.0;
+    }
+    let probe = bytes.min(PROBE);
+    let start = Instant::now();
+    let Ok(mut fresh) = memmap2::MmapMut::map_anon(probe as usize) else { return 0.0 };
+    #[cfg(target_os = "linux")]
+    let _ = fresh.advise(memmap2::Advice::HugePage);
+    fresh.fill(1);
+    start.elapsed().as_secs_f64() * bytes / probe
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -81,7 +83,7 @@ mod tests {
         let resident = Resident::of_this_process().unwrap();
         assert!(resident.now > 1 << 20 && resident.peak + (16 << 20) >= resident.now, "{resident:?}");
         assert!(available().unwrap() > 1 << 20);
-        let fresh = seconds_a_byte();
-        assert!(fresh > 0.0 && fresh < 1e-6 && fresh == seconds_a_byte(), "{fresh}");
+        let [none, fresh] = [1e5, 1e9].map(seconds_for);
+        assert!(none == 0.0 && fresh > 0.0 && fresh < 1e3, "{none} {fresh}");
     }
 }
